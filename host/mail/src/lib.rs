@@ -1,0 +1,1 @@
+//! Message bytes: header fields, trace fields, delivery status notifications. No I/O, no clock.

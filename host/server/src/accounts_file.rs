@@ -1,0 +1,1 @@
+//! accounts.toml as a backend of accounts, for those who keep configuration in git.

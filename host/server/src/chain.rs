@@ -1,0 +1,1 @@
+//! The filter chain. Until components can be loaded it is empty and passes everything.

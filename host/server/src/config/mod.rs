@@ -1,0 +1,272 @@
+//! The configuration as the rest of the server sees it: plain values, checked, with defaults filled in.
+//! How it is read, and what is said about a bad file, stands in `read.rs`.
+//!
+//! Each field's doc is the operator's reference. Limits: 0 means unlimited.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub mod read;
+
+pub use postwarden_smtp::session::{Mechanism, Profile, Role};
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it was read from; none for `postwarden dev`.
+    pub file: Option<PathBuf>,
+    pub hostname: String,
+    pub data_dir: PathBuf,
+    pub listeners: Vec<Listener>,
+    pub tls: Option<TlsFiles>,
+    pub smtp: Smtp,
+    /// `[replies]`: text by row key.
+    pub replies: BTreeMap<String, String>,
+    pub security: Security,
+    pub auth: Auth,
+    /// `[relay] from`
+    pub relay_from: Vec<Network>,
+    /// By domain, lower case.
+    pub domains: BTreeMap<String, DomainConfig>,
+    pub accounts: AccountsBackend,
+    pub store: StoreBackend,
+    pub delivery: Delivery,
+    pub scores: Scores,
+    pub challenge: Challenge,
+    pub quarantine_expire: Duration,
+    pub admin: Admin,
+    pub log: Log,
+    pub filters: Vec<Filter>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Listener {
+    pub name: String,
+    pub bind: Vec<SocketAddr>,
+    pub role: Role,
+    pub tls: ListenerTls,
+    /// Networks whose PROXY v1/v2 header is believed.
+    pub proxy_protocol: Vec<Network>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenerTls {
+    Starttls,
+    Implicit,
+    Off,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+#[derive(Clone, Debug)]
+pub struct Smtp {
+    pub replies: Profile,
+    pub require_helo: bool,
+    pub deny_telnet: bool,
+    pub max_recipients: usize,
+    /// Bytes: the server's level of three.
+    pub max_message_size: u64,
+    /// Bytes.
+    pub hard_ceiling: u64,
+    /// Whether the connection is closed after row 34 (`close-on-ceiling`, default false).
+    pub close_on_ceiling: bool,
+    pub max_sessions: usize,
+    pub max_sessions_per_ip: usize,
+    /// New connections of one IP in a minute (`max-connections-per-minute-per-ip`, default 0).
+    pub max_connections_per_minute_per_ip: u32,
+    /// Messages of one session (`max-messages-per-session`, default 0).
+    pub max_messages_per_session: u32,
+    pub max_errors: u32,
+    pub command_timeout: Duration,
+    pub data_timeout: Duration,
+    pub max_hops: usize,
+    /// Verbs switched off, upper case. Default: VRFY, EXPN, ETRN.
+    pub disabled_commands: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Security {
+    pub reject_no_rdns: bool,
+    pub reject_unauthorized_local_sender: bool,
+    pub sender_must_match_login: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Auth {
+    pub mechanisms: Vec<Mechanism>,
+    pub allow_plaintext_without_tls: bool,
+    pub max_failures_per_ip: FailureLimit,
+}
+
+#[derive(Clone, Debug)]
+pub struct FailureLimit {
+    pub count: u32,
+    pub within: Duration,
+    pub block_for: Duration,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct DomainConfig {
+    pub unknown_users: UnknownUsers,
+    pub max_message_size: u64,
+    /// Bytes for the whole domain.
+    pub quota: u64,
+    /// Row 33 as 452 4.2.2 (`quota-temporary`, default false).
+    pub quota_temporary: bool,
+    pub send_limit: SendLimit,
+    pub override_global_limits: bool,
+}
+
+/// What happens to mail for an address of the domain that does not exist.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum UnknownUsers {
+    /// Row 21.
+    #[default]
+    Unset,
+    /// Row 22.
+    Reject,
+    Discard,
+    Forward(String),
+}
+
+#[derive(Clone, Debug)]
+pub struct SendLimit {
+    pub messages: u64,
+    pub bytes: u64,
+    pub within: Duration,
+}
+
+impl Default for SendLimit {
+    fn default() -> Self {
+        Self { messages: 0, bytes: 0, within: Duration::from_secs(86_400) }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountsBackend {
+    Store,
+    /// `accounts.toml` beside the configuration.
+    File,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreBackend {
+    Sqlite,
+    Postgres { url: String },
+}
+
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub local: LocalDelivery,
+    /// `host:port` that takes all mail for other hosts; none: MX.
+    pub smarthost: Option<String>,
+    pub retry: Vec<Duration>,
+    pub expire: Duration,
+    pub warn_after: Duration,
+    pub max_connections_per_destination: usize,
+    pub dkim: Vec<DkimKey>,
+    /// Empty: the system's.
+    pub resolver: Vec<SocketAddr>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocalDelivery {
+    /// Absolute, with `{domain}` and `{user}` still in it.
+    Maildir { pattern: String },
+    /// `host:port` or `unix:/path`.
+    Lmtp { to: String },
+}
+
+#[derive(Clone, Debug)]
+pub struct DkimKey {
+    pub domain: String,
+    pub selector: String,
+    pub key: PathBuf,
+}
+
+#[derive(Clone, Debug)]
+pub struct Scores {
+    pub mark: f64,
+    pub quarantine: f64,
+    pub reject: f64,
+    pub refuse_action: RefuseAction,
+    pub subject_tag: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefuseAction {
+    Reject,
+    Discard,
+}
+
+#[derive(Clone, Debug)]
+pub struct Challenge {
+    pub enabled: bool,
+    pub url: String,
+    pub expire: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct Admin {
+    pub bind: SocketAddr,
+    pub token_file: PathBuf,
+}
+
+#[derive(Clone, Debug)]
+pub struct Log {
+    pub json: bool,
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a tracing filter directive.
+    pub level: String,
+    pub history: Duration,
+}
+
+/// One `[[filter]]`, checked for names and types; components come with the filter chain.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    pub name: String,
+    pub component: String,
+    pub on_failure: OnFailure,
+    pub deadline: Duration,
+    pub memory: u64,
+    pub shadow: bool,
+    pub always: bool,
+    pub grants: toml::Value,
+    pub settings: toml::Table,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    Defer,
+    Pass,
+    Reject,
+}
+
+/// An IP network in CIDR form; a bare address is a network of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    pub address: IpAddr,
+    pub prefix: u8,
+}
+
+impl Network {
+    /// Whether the address is inside. An IPv4-mapped IPv6 address counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        match (self.address, address) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let shift = 32u32.saturating_sub(u32::from(self.prefix));
+                network.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let shift = 128u32.saturating_sub(u32::from(self.prefix));
+                network.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
+            }
+            _ => false,
+        }
+    }
+}

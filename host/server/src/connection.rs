@@ -1,0 +1,1 @@
+//! Moves bytes between one socket and its Session, asks decide, keeps the draft. No policy, no protocol.

@@ -1,0 +1,1 @@
+//! Accepts connections within the limits on sessions; no protocol.

@@ -1,0 +1,73 @@
+//! Every cause for which a command, a recipient or a message is refused, and the one match that
+//! turns a cause into a row of the reply table. No text of a reply stands here.
+
+/// Why something was refused. Named by cause, not by reply: the profile chooses the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Row 7.
+    AuthFailed,
+    /// 454 4.7.0: the check itself failed, the client may try again.
+    AuthUnavailable,
+    /// 421 4.7.0 and close: too many failures from this address.
+    AuthBlocked,
+    /// Row 8 (rDNS).
+    NoReverseName,
+    /// 451 4.4.3: the rDNS lookup failed.
+    ReverseNameUnavailable,
+    /// Row 8 (the login may not use this sender).
+    SenderNotYours,
+    /// Row 15.
+    AuthRequired,
+    /// Row 16.
+    RelayDenied,
+    /// Row 17.
+    RelayLimits,
+    /// Row 18.
+    RelayLocalOnly,
+    /// Row 19 (black & white).
+    AccessDenied,
+    /// Row 19 (unauthorised session claims a local sender).
+    LocalSenderUnauthorised,
+    /// Row 20 (members-only list).
+    NotAMember,
+    /// Row 20 (receiving switched off).
+    ReceivingOff,
+    /// Row 21.
+    UnknownUser,
+    /// Row 22.
+    UnknownUserRejecting,
+    /// Row 23.
+    NoSuchUser,
+    /// Row 24.
+    NoSuchList,
+    /// Row 26.
+    MessageTooBig,
+    /// Row 33.
+    MailboxFull,
+    /// Row 33 with `quota-temporary`: 452 4.2.2.
+    MailboxFullTemporary,
+    /// 452 4.3.1: no spool space.
+    NoSpace,
+    /// 554 5.4.6: hop limit.
+    TooManyHops,
+    /// Row 27.
+    Virus,
+    /// Row 28.
+    Content,
+    /// Row 29.
+    SpamFilter,
+    /// Row 30.
+    SpamScore,
+    /// Row 35, with the filter's own text after the fixed words.
+    Filter(Option<String>),
+    /// 451 4.7.1: a filter's verdict `defer`.
+    FilterDeferred(Option<String>),
+    /// 451 4.3.0: a filter or a part of the server failed.
+    Unavailable,
+    /// 550 5.7.4 (RFC 4865, 2852, 6710 ...): a requested service cannot be given.
+    ServiceNotAvailable,
+    /// 421 4.7.0 and close: session or rate limits.
+    TooManySessions,
+    /// 421 4.3.2 and close: the server is stopping.
+    ShuttingDown,
+}
