@@ -1,1 +1,0 @@
-//! Delivery status notifications (RFC 3461 to 3464). No I/O, no clock.
