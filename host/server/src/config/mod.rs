@@ -8,7 +8,22 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub mod address;
+mod defaults;
+mod delivery;
+mod domains;
+mod filters;
+mod listeners;
+pub mod network;
 pub mod read;
+#[cfg(test)]
+mod read_tests;
+mod sections;
+pub mod suggest;
+mod table;
+pub mod units;
+
+pub use sections::{MECHANISMS, VERBS};
 
 pub use postwarden_smtp::session::{Mechanism, Profile, Role};
 
@@ -141,12 +156,6 @@ pub struct SendLimit {
     pub within: Duration,
 }
 
-impl Default for SendLimit {
-    fn default() -> Self {
-        Self { messages: 0, bytes: 0, within: Duration::from_secs(86_400) }
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountsBackend {
     Store,
@@ -270,3 +279,42 @@ impl Network {
         }
     }
 }
+
+/// The rows of the reply catalogue by key, in its order: what `[replies]` may name.
+pub const ROW_KEYS: &[&str] = &[
+    "command-unrecognized",
+    "domain-required",
+    "unbalanced",
+    "syntax-error",
+    "helo-domain-required",
+    "auth-cancelled",
+    "auth-failed",
+    "sending-not-allowed",
+    "not-supported",
+    "bad-sequence",
+    "auth-already-done",
+    "helo-required",
+    "helo-already-specified",
+    "auth-type-unrecognized",
+    "auth-required",
+    "relay-denied",
+    "relay-limits",
+    "relay-local-only",
+    "access-denied",
+    "permission-denied",
+    "unknown-user-local",
+    "unknown-user-rejecting",
+    "no-such-user",
+    "no-such-list",
+    "too-many-recipients",
+    "message-too-big",
+    "virus-found",
+    "content-rejected",
+    "spam-filter-rejected",
+    "spam-rejected",
+    "deleted-by-filter",
+    "challenged-by-filter",
+    "mailbox-full",
+    "server-ceiling",
+    "filter-rejected",
+];
