@@ -1,6 +1,10 @@
 //! From the queue to mailboxes and next hops: claims due recipients, delivers, settles, bounces.
 
+mod maildir;
+mod schedule;
 pub mod usage;
+
+pub use maildir::path::maildir_path;
 
 use std::sync::Arc;
 
