@@ -68,6 +68,16 @@ pub enum Refusal {
     ServiceNotAvailable,
     /// 421 4.7.0 and close: session or rate limits.
     TooManySessions,
+    /// 421 4.7.0 and close: `max-messages-per-session`.
+    TooManyMessages,
+    /// 550 5.4.6: an alias or list leads back to itself.
+    AddressLoop,
+    /// 550 5.1.8: the sender's domain cannot take a bounce.
+    SenderDomainInvalid,
+    /// 550 5.7.30: REQUIRETLS cannot be kept on the way on.
+    RequireTlsUnavailable,
+    /// 550 5.6.0: the content cannot be stored or read as a message.
+    MessageMalformed,
     /// 421 4.3.2 and close: the server is stopping.
     ShuttingDown,
 }

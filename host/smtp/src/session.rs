@@ -138,16 +138,23 @@ pub struct Recipient {
 /// Makes the ids of transactions; the server's are unique over all nodes.
 pub type NextId = Arc<dyn Fn() -> String + Send + Sync>;
 
+/// Fills a buffer with unpredictable bytes (SCRAM nonces); fixed in tests.
+pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
 /// The state machine. Small while idle: no buffer is kept between lines.
 pub struct Session {}
 
 #[allow(unused_variables)]
 impl Session {
     /// `tls` is given on implicit-TLS listeners. The first action is `Ask(Connect)`.
-    pub fn new(config: Arc<Config>, facts: Facts, next_id: NextId, now: Time) -> Self {
+    pub fn new(config: Arc<Config>, facts: Facts, next_id: NextId, random: Random, now: Time) -> Self {
         todo!()
     }
 
+    /// Replies are gathered: `Send` comes when all offered input was taken, or the session ends, not
+    /// before a question that stands between two pipelined commands. So after an answer the caller
+    /// offers what it kept before it waits for the socket.
+    ///
     /// Takes input up to where the session must wait (an open question, TLS, close) and says how
     /// many bytes it took. The caller keeps the rest and offers it again after the next action.
     pub fn handle_input(&mut self, now: Time, input: &[u8]) -> usize {
@@ -178,6 +185,7 @@ impl Session {
     }
 
     /// When `handle_timeout` wants to be called, unless something else happens before.
+    /// `Time::MAX`: never (a question is open, or the session is over).
     pub fn poll_timeout(&self) -> Time {
         todo!()
     }
