@@ -1,14 +1,42 @@
 //! Question -> Answer: the built-in policies in their written order, then the chain, then the store.
+//!
+//! The orders stand in `sender.rs` (MAIL), `recipient.rs` (RCPT) and `message.rs` (after the
+//! content); each policy is a file of its own. No reply text and no SMTP code here.
+
+mod asked;
+mod auth_required;
+mod expand;
+mod hops;
+mod local_sender;
+mod login;
+mod message;
+mod quota;
+mod recipient;
+mod record;
+mod relay;
+mod reverse_name;
+mod schedule;
+mod send_limit;
+mod sender;
+mod sender_login;
+mod size;
+mod space;
+#[cfg(test)]
+mod tests;
+mod verify;
 
 use postwarden_smtp::session::{Facts, Transaction};
-use postwarden_smtp::{Answer, Question};
+use postwarden_smtp::{Answer, Question, Refusal};
 use postwarden_store::Draft;
 
 use crate::node::Node;
+use asked::Asked;
+
+/// What a policy says: nothing, or why not.
+type Check = Result<(), Refusal>;
 
 /// Decides one question of one session. `draft` is the content of the running transaction; it is
 /// taken by `Question::Message`. Never panics, never waits longer than the limits of what it asks.
-#[allow(unused_variables, clippy::todo)]
 pub async fn decide(
     node: &Node,
     facts: &Facts,
@@ -16,5 +44,43 @@ pub async fn decide(
     draft: &mut Option<Draft>,
     question: Question,
 ) -> Answer {
-    todo!()
+    let asked = Asked::new(node, facts, transaction);
+    match question {
+        Question::Connect => answer(login::at_connect(&asked)),
+        Question::Greeting => Answer::Proceed,
+        Question::Password { user, authorization, password } => {
+            login::password(&asked, &user, &authorization, password).await
+        }
+        Question::ScramVerifier { user } => login::scram_verifier(&asked, &user).await,
+        Question::ScramOutcome { user, authorization, proven } => {
+            login::scram_outcome(&asked, &user, &authorization, proven).await
+        }
+        Question::Sender { path, parameters } => answer(sender::check(&asked, &path, &parameters).await),
+        Question::Recipient { path, parameters: _ } => answer(recipient::check(&asked, &path).await),
+        Question::Content => answer(space::check(&asked)),
+        Question::Message { size } => message::take(&asked, draft.take(), size).await,
+        Question::Verify { argument } => verify::verify(&asked, &argument).await,
+        Question::Expand { argument } => expand::expand(&asked, &argument).await,
+    }
+}
+
+fn answer(check: Check) -> Answer {
+    match check {
+        Ok(()) => Answer::Proceed,
+        Err(refusal) => Answer::Refuse(refusal),
+    }
+}
+
+/// What a failure of the store means to a client: it may try again.
+fn store_refusal(error: &postwarden_store::Error) -> Refusal {
+    match error {
+        postwarden_store::Error::Full(_) => Refusal::NoSpace,
+        _ => Refusal::Unavailable,
+    }
+}
+
+/// As [`store_refusal`], for a lookup; the operator reads why.
+fn lookup_failed(error: postwarden_store::Error) -> Refusal {
+    tracing::warn!(%error, "a lookup in the store failed; the client is asked to try again");
+    store_refusal(&error)
 }

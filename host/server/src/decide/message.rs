@@ -1,0 +1,301 @@
+//! After the content: the order of the checks, where the message goes, and the store. The answer is
+//! given only after the store has it.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use postwarden_mail::trace::{Received, received, with_keyword};
+use postwarden_smtp::question::{BodyType, Fate, Notify, Ret};
+use postwarden_smtp::session::{GreetingVerb, Recipient, Role, Transaction};
+use postwarden_smtp::{Answer, ForwardPath, Refusal, ReversePath};
+use postwarden_store::queue::{Envelope, NewMessage, NewRecipient, Route};
+use postwarden_store::{Draft, Id, Timestamp};
+
+use super::asked::Asked;
+use super::record::Record;
+use super::{hops, lookup_failed, quota, recipient, schedule, send_limit, size, store_refusal};
+use crate::chain;
+use crate::directory::{EXPANDED_RECIPIENTS_MAX, Reach, Target, address_of};
+use crate::dns::Reverse;
+
+/// Where all recipients of a message lead.
+#[derive(Default)]
+struct Routed {
+    rows: Vec<NewRecipient>,
+    /// For each accepted recipient: none, or why it does not get the message.
+    refused: Vec<Option<Refusal>>,
+    foreign: bool,
+}
+
+/// Takes the message or says why not. Whatever it says, there is one record of it.
+pub(super) async fn take(asked: &Asked<'_>, draft: Option<Draft>, size: u64) -> Answer {
+    let started = Instant::now();
+    let (Some(transaction), Some(draft)) = (asked.transaction, draft) else {
+        tracing::error!("the end of a message without a message");
+        return Answer::Refuse(Refusal::Unavailable);
+    };
+    let record = Record::new(asked, transaction, size, started);
+    match check_and_store(asked, transaction, draft, size, &record).await {
+        Ok(recipients) => {
+            record.taken();
+            Answer::Taken { fate: Fate::Queued, recipients }
+        }
+        Err(refusal) => {
+            record.refused(&refusal).await;
+            Answer::Refuse(refusal)
+        }
+    }
+}
+
+async fn check_and_store(
+    asked: &Asked<'_>,
+    transaction: &Transaction,
+    mut draft: Draft,
+    size: u64,
+    record: &Record<'_>,
+) -> Result<Vec<Option<Refusal>>, Refusal> {
+    size::sender(asked, size).await?; // 26
+    let mut routed = route(asked, transaction, size).await?; // 26, 33
+    hops::check(&mut draft, asked.config.smtp.max_hops).await?;
+    chain::message(asked.node, &mut draft).await?;
+    let refused = std::mem::take(&mut routed.refused);
+    if routed.rows.is_empty() {
+        record.thrown_away().await;
+        return Ok(refused);
+    }
+    let counted = match routed.foreign {
+        true => send_limit::count(asked, size).await?, // 17
+        false => send_limit::Counted::default(),
+    };
+    match store(asked, transaction, draft, routed.rows, record).await {
+        Ok(()) => {
+            asked.node.queue_wake.notify_one();
+            Ok(refused)
+        }
+        Err(refusal) => {
+            send_limit::take_back(asked, counted).await;
+            Err(refusal)
+        }
+    }
+}
+
+/// Follows every recipient to its mailboxes and hosts. Refuses the message if nobody gets it.
+async fn route(asked: &Asked<'_>, transaction: &Transaction, size: u64) -> Result<Routed, Refusal> {
+    let sender = asked.canonical_sender();
+    let poster = asked.poster(sender.as_deref());
+    let release = schedule::release(&transaction.parameters, asked.now).unwrap_or(asked.now);
+    let lmtp = asked.role() == Role::Lmtp;
+    let mut routed = Routed::default();
+    let mut seen = HashSet::new();
+    for recipient in &transaction.recipients {
+        let mailbox = recipient::mailbox_of(asked, &recipient.path).ok_or(Refusal::Unavailable)?;
+        let found = asked
+            .node
+            .directory
+            .expand(&asked.config, &mailbox, poster, Reach::Mailboxes, asked.now)
+            .await
+            .map_err(lookup_failed)?;
+        if found.foreign {
+            size::foreign_recipient(asked, size)?;
+            routed.foreign = true;
+            let target = Target {
+                address: address_of(&mailbox),
+                route: Route::Remote(mailbox.domain.to_string()),
+                sender: None,
+                account: None,
+            };
+            routed.add(&mut seen, target, recipient, release, asked);
+            routed.refused.push(None);
+            continue;
+        }
+        // It was there at RCPT. Rather than bounce what can still be refused, let the client come
+        // again and hear it recipient by recipient. A list may well have nobody left.
+        if !found.targets.is_empty() || found.denied {
+            found.verdict().map_err(|_| Refusal::Unavailable)?;
+        } else if let (Some(_), false, 0) = (&found.refusal, found.discard, found.lists) {
+            if transaction.recipients.len() == 1 {
+                return Err(found.refusal.unwrap_or(Refusal::UnknownUser));
+            }
+            return Err(Refusal::Unavailable);
+        }
+        if found.too_many || routed.rows.len().saturating_add(found.targets.len()) > EXPANDED_RECIPIENTS_MAX {
+            tracing::error!(
+                address = address_of(&mailbox),
+                max = EXPANDED_RECIPIENTS_MAX,
+                "the lists and aliases of one message lead to too many recipients"
+            );
+            return Err(Refusal::Unavailable);
+        }
+        let refusal = refusal_of(asked, &found.targets, size).await?;
+        // Over SMTP a full mailbox beside others is answered by delivery, with a bounce.
+        if refusal.is_none() || !lmtp {
+            for target in found.targets {
+                routed.add(&mut seen, target, recipient, release, asked);
+            }
+        }
+        routed.refused.push(refusal);
+    }
+    match routed.refused.iter().flatten().next() {
+        Some(first) if routed.refused.iter().all(Option::is_some) => Err(first.clone()),
+        _ => Ok(routed),
+    }
+}
+
+/// Rows 26 and 33 for the mailboxes of one recipient. Too big for a mailbox is too big; full is an
+/// answer only if all are.
+async fn refusal_of(asked: &Asked<'_>, targets: &[Target], size: u64) -> Result<Option<Refusal>, Refusal> {
+    let mut full = None;
+    let mut fits = targets.is_empty();
+    for target in targets {
+        if target.account.is_some() && targets.len() == 1 {
+            size::local_recipient(asked, target, size)?;
+        }
+        match quota::check(asked, target, size).await {
+            Ok(()) => fits = true,
+            Err(refusal) => full = full.or(Some(refusal)),
+        }
+    }
+    Ok(if fits { None } else { full })
+}
+
+impl Routed {
+    /// A mailbox gets a message once, however many ways lead to it.
+    fn add(
+        &mut self,
+        seen: &mut HashSet<String>,
+        target: Target,
+        recipient: &Recipient,
+        due: Timestamp,
+        asked: &Asked<'_>,
+    ) {
+        if !seen.insert(target.address.clone()) {
+            return;
+        }
+        let expire = Timestamp::try_from(asked.config.delivery.expire.as_millis()).unwrap_or(Timestamp::MAX);
+        // What the poster asked to be told ends at a list (RFC 3461 section 5.2.7.3).
+        let below_list = target.sender.is_some();
+        let parameters = &recipient.parameters;
+        self.rows.push(NewRecipient {
+            address: target.address,
+            original: said(&recipient.path),
+            route: target.route,
+            sender: target.sender,
+            notify: parameters.notify.filter(|_| !below_list).map(notify),
+            orcpt: parameters.original.as_ref().filter(|_| !below_list).map(|(kind, address)| format!("{kind};{address}")),
+            due,
+            expires: due.saturating_add(expire),
+        });
+    }
+}
+
+async fn store(
+    asked: &Asked<'_>,
+    transaction: &Transaction,
+    draft: Draft,
+    recipients: Vec<NewRecipient>,
+    record: &Record<'_>,
+) -> Result<(), Refusal> {
+    let id: Id = transaction.id.parse().map_err(|error: postwarden_store::Error| {
+        tracing::error!(%error, id = transaction.id, "a transaction has an id that is none");
+        Refusal::Unavailable
+    })?;
+    let message = NewMessage {
+        id,
+        envelope: envelope(asked, transaction),
+        trace: trace(asked, transaction),
+        content: draft,
+        recipients,
+        hold: None,
+        history: Some(record.history("received")),
+    };
+    asked.node.store.accept(message).await.map_err(|error| {
+        tracing::error!(%error, id = transaction.id, "a message could not be stored; the client is asked to try again");
+        store_refusal(&error)
+    })
+}
+
+fn envelope(asked: &Asked<'_>, transaction: &Transaction) -> Envelope {
+    let facts = asked.facts;
+    let parameters = &transaction.parameters;
+    Envelope {
+        sender: sender_of(transaction),
+        received: asked.now,
+        session: facts.session_id.clone(),
+        listener: facts.listener.clone(),
+        client: asked.client().to_string(),
+        helo: facts.greeting.as_ref().map(|greeting| greeting.name.clone()).unwrap_or_default(),
+        login: facts.login.as_ref().map(|login| login.account.clone()),
+        tls: facts.tls.is_some(),
+        smtputf8: parameters.smtputf8,
+        body: match parameters.body {
+            BodyType::SevenBit => "7BIT",
+            BodyType::EightBitMime => "8BITMIME",
+            BodyType::BinaryMime => "BINARYMIME",
+        }
+        .to_owned(),
+        require_tls: parameters.require_tls,
+        ret: parameters.ret.map(|ret| match ret {
+            Ret::Full => "FULL".to_owned(),
+            Ret::Headers => "HDRS".to_owned(),
+        }),
+        envid: parameters.envid.clone(),
+        priority: parameters.priority.unwrap_or(0),
+        deliver_by: parameters.deliver_by.map(|by| (schedule::deadline(by.seconds, asked.now), by.notify)),
+        generated: false,
+    }
+}
+
+/// The Received field of this server (RFC 5321 section 4.4).
+fn trace(asked: &Asked<'_>, transaction: &Transaction) -> Vec<u8> {
+    let facts = asked.facts;
+    let verb = facts.greeting.as_ref().map(|greeting| greeting.verb);
+    let client = asked.client();
+    let reverse = asked.node.dns.load().known(client, asked.now);
+    // Several recipients would betray each other.
+    let only = match transaction.recipients.as_slice() {
+        [one] => Some(said(&one.path)),
+        _ => None,
+    };
+    received(&Received {
+        from: facts.greeting.as_ref().map_or("", |greeting| greeting.name.as_str()),
+        client_ip: &client.to_string(),
+        reverse_name: match &reverse {
+            Some(Reverse::Confirmed(name)) => Some(name),
+            _ => None,
+        },
+        by: &asked.config.hostname,
+        with: with_keyword(
+            verb == Some(GreetingVerb::Lhlo),
+            verb == Some(GreetingVerb::Ehlo),
+            facts.tls.is_some(),
+            facts.login.is_some(),
+            transaction.parameters.smtputf8,
+        ),
+        id: &transaction.id,
+        for_: only.as_deref(),
+        date: asked.now,
+        tls: facts.tls.as_ref().map(|tls| (tls.version.as_str(), tls.cipher.as_str())),
+    })
+}
+
+/// Reverse-path without brackets; empty: the null sender.
+pub(super) fn sender_of(transaction: &Transaction) -> String {
+    match &transaction.sender {
+        ReversePath::Null => String::new(),
+        ReversePath::Mailbox(mailbox) => address_of(mailbox),
+    }
+}
+
+/// What the client said in RCPT.
+pub(super) fn said(path: &ForwardPath) -> String {
+    match path {
+        ForwardPath::Postmaster => "postmaster".to_owned(),
+        ForwardPath::Mailbox(mailbox) => address_of(mailbox),
+    }
+}
+
+fn notify(notify: Notify) -> String {
+    let words = [(notify.success, "SUCCESS"), (notify.failure, "FAILURE"), (notify.delay, "DELAY")];
+    let chosen: Vec<&str> = words.iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect();
+    if chosen.is_empty() { "NEVER".to_owned() } else { chosen.join(",") }
+}

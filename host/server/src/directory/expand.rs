@@ -1,0 +1,245 @@
+//! Follows an address through aliases, lists and forwards to the mailboxes and hosts it ends at.
+//! Loops end because no address is visited twice; depth and number have limits of their own.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use postwarden_smtp::{Domain, Mailbox, Refusal};
+use postwarden_store::queue::Route;
+use postwarden_store::{Account, List, Result, Timestamp};
+
+use super::{Directory, LIST_OWNER_SUFFIX, Resolution, address};
+use crate::config::Config;
+
+/// Aliases of aliases, lists in lists.
+pub const EXPANSION_DEPTH_MAX: usize = 16;
+
+/// Mailboxes and foreign addresses that one message may reach.
+pub const EXPANDED_RECIPIENTS_MAX: usize = 50_000;
+
+/// For whom an address is followed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Poster<'a> {
+    /// The envelope sender in canonical form; none: the null sender.
+    pub sender: Option<&'a str>,
+    /// The account that is logged in.
+    pub login: Option<&'a str>,
+    /// The session says who it is by a login or by its address: its local sender is believed.
+    pub authorised: bool,
+}
+
+/// How far to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Stop at lists that take the mail: enough to answer RCPT.
+    Lists,
+    /// Everything.
+    Mailboxes,
+}
+
+/// One mailbox or foreign address at the end of an expansion.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    pub address: String,
+    pub route: Route,
+    /// The envelope sender for this recipient where a list stands between.
+    pub sender: Option<String>,
+    /// For its quota and limits; none for foreign addresses and mailboxes without an account.
+    pub account: Option<Arc<Account>>,
+}
+
+/// Where mail to one address goes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expansion {
+    pub targets: Vec<Target>,
+    /// The address itself is in no local domain.
+    pub foreign: bool,
+    /// Lists that take the mail and were not opened ([`Reach::Lists`]).
+    pub lists: usize,
+    /// At least one address takes mail and throws it away.
+    pub discard: bool,
+    /// A list on the way does not take mail of this sender: the whole address does not.
+    pub denied: bool,
+    /// Why the first address that leads nowhere does so; the answer if all do.
+    pub refusal: Option<Refusal>,
+    /// There are more targets than [`EXPANDED_RECIPIENTS_MAX`].
+    pub too_many: bool,
+}
+
+impl Expansion {
+    /// Whether the address takes mail, and if not, why.
+    pub fn verdict(&self) -> std::result::Result<(), Refusal> {
+        if self.denied {
+            return Err(Refusal::NotAMember);
+        }
+        if self.targets.is_empty() && self.lists == 0 && !self.discard {
+            return Err(self.refusal.clone().unwrap_or(Refusal::UnknownUser));
+        }
+        Ok(())
+    }
+}
+
+/// An address still to be looked at.
+struct Step {
+    mailbox: Mailbox,
+    depth: usize,
+    /// Set below a list.
+    sender: Option<Arc<str>>,
+}
+
+impl Directory {
+    /// Where mail to `mailbox` goes.
+    pub async fn expand(
+        &self,
+        config: &Config,
+        mailbox: &Mailbox,
+        poster: Poster<'_>,
+        reach: Reach,
+        now: Timestamp,
+    ) -> Result<Expansion> {
+        let mut found = Expansion::default();
+        let mut visited = HashSet::new();
+        let mut steps = vec![Step { mailbox: mailbox.clone(), depth: 0, sender: None }];
+        // Depth first and in the written order, so that recipients keep the order of their list.
+        while let Some(step) = steps.pop() {
+            let resolution = self.resolve(config, &step.mailbox, now).await?;
+            // Direct mailboxes, nearly all mail, need no memory of where we were.
+            if step.depth > 0 || !matches!(resolution, Resolution::Account(_)) {
+                if step.depth > EXPANSION_DEPTH_MAX || !visited.insert(address::canonical(config, &step.mailbox)) {
+                    continue;
+                }
+                if found.targets.len() >= EXPANDED_RECIPIENTS_MAX {
+                    found.too_many = true;
+                    break;
+                }
+            }
+            match resolution {
+                Resolution::Foreign if step.depth == 0 => found.foreign = true,
+                Resolution::Foreign => found.push(
+                    address_of(&step.mailbox),
+                    Route::Remote(step.mailbox.domain.to_string()),
+                    step.sender,
+                    None,
+                ),
+                Resolution::Account(account) if account.no_receive => found.refuse(Refusal::ReceivingOff),
+                Resolution::Account(account) => {
+                    let address = account.address.clone();
+                    found.push(address.clone(), Route::Local(address), step.sender, Some(account));
+                }
+                Resolution::Mailbox(address) => found.push(address.clone(), Route::Local(address), step.sender, None),
+                Resolution::Alias(alias) => step.follow(&alias.targets, None, &mut steps, &mut found),
+                Resolution::Redirect(to) => step.follow(&[to], None, &mut steps, &mut found),
+                Resolution::List(list) => {
+                    // Below an admitted list the members are the list's choice, not the poster's.
+                    let below_list = step.sender.is_some();
+                    if !below_list && !self.admits(config, &list, poster, now).await? {
+                        found.denied = true;
+                    } else if reach == Reach::Lists {
+                        found.lists += 1;
+                    } else {
+                        let owner = step.sender.clone().unwrap_or_else(|| owner_of(&list).into());
+                        step.follow(&list.members, Some(owner), &mut steps, &mut found);
+                    }
+                }
+                Resolution::Discard => found.discard = true,
+                Resolution::Unknown { rejecting } => {
+                    if step.depth > 0 {
+                        tracing::warn!(
+                            address = address_of(mailbox),
+                            missing = address_of(&step.mailbox),
+                            "an alias, list or forward names a local address that does not exist"
+                        );
+                    }
+                    // What is missing behind an alias is row 21 whatever the domain says (replies.md).
+                    let rejecting = rejecting && step.depth == 0;
+                    found.refuse(if rejecting { Refusal::UnknownUserRejecting } else { Refusal::UnknownUser });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether the list takes mail from this sender. No list takes the null sender: bounces and
+    /// automatic answers would go out again under the list's own sender, and round.
+    pub async fn admits(&self, config: &Config, list: &List, poster: Poster<'_>, now: Timestamp) -> Result<bool> {
+        let Some(sender) = poster.sender else { return Ok(false) };
+        if !list.members_only {
+            return Ok(true);
+        }
+        // Anybody can claim a local sender; only an authorised session is believed.
+        let claims_local = address::parse(sender).is_some_and(|from| address::local(config, &from.domain).is_some());
+        let sender = (poster.authorised || !claims_local).then_some(sender);
+        let is_poster = |address: &str| sender.is_some_and(|one| one == address) || poster.login == Some(address);
+        if list.members.iter().any(|member| is_poster(member)) {
+            return Ok(true);
+        }
+        // Not named itself: perhaps by an alias or by a list that is a member, or in another spelling.
+        // The null sender is let into no list, so this asks with a sender and below a list.
+        let mut visited = HashSet::new();
+        let mut waiting: Vec<(Mailbox, usize)> =
+            list.members.iter().filter_map(|member| address::parse(member)).map(|member| (member, 1)).collect();
+        while let Some((member, depth)) = waiting.pop() {
+            let canonical = address::canonical(config, &member);
+            if is_poster(&canonical) {
+                return Ok(true);
+            }
+            if depth > EXPANSION_DEPTH_MAX || !visited.insert(canonical) || visited.len() > EXPANDED_RECIPIENTS_MAX {
+                continue;
+            }
+            let below = match self.resolve(config, &member, now).await? {
+                Resolution::Account(account) if is_poster(&account.address) => return Ok(true),
+                Resolution::Alias(alias) => alias.targets.clone(),
+                Resolution::List(inner) => inner.members.clone(),
+                _ => continue,
+            };
+            waiting.extend(below.iter().filter_map(|one| address::parse(one)).map(|one| (one, depth + 1)));
+        }
+        Ok(false)
+    }
+}
+
+impl Step {
+    /// Puts the addresses on the stack, first on top.
+    fn follow(&self, targets: &[String], owner: Option<Arc<str>>, steps: &mut Vec<Step>, found: &mut Expansion) {
+        for target in targets.iter().rev() {
+            match address::parse(target) {
+                Some(mailbox) => steps.push(Step {
+                    mailbox,
+                    depth: self.depth + 1,
+                    sender: owner.clone().or_else(|| self.sender.clone()),
+                }),
+                None => {
+                    tracing::warn!(target, "an alias, list or forward names something that is no address");
+                    found.refuse(Refusal::UnknownUser);
+                }
+            }
+        }
+    }
+}
+
+impl Expansion {
+    fn push(&mut self, address: String, route: Route, sender: Option<Arc<str>>, account: Option<Arc<Account>>) {
+        let sender = sender.map(|sender| sender.to_string());
+        self.targets.push(Target { address, route, sender, account });
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.refusal.get_or_insert(refusal);
+    }
+}
+
+/// The envelope sender of what a list sends out.
+fn owner_of(list: &List) -> String {
+    match list.address.rsplit_once('@') {
+        Some((local, domain)) => format!("{local}{LIST_OWNER_SUFFIX}@{domain}"),
+        None => String::new(),
+    }
+}
+
+/// `local@domain` as the queue keeps it: the local part as written, unquoted.
+pub fn address_of(mailbox: &Mailbox) -> String {
+    match &mailbox.domain {
+        Domain::Name(name) => format!("{}@{name}", mailbox.local),
+        Domain::Literal(literal) => format!("{}@[{literal}]", mailbox.local),
+    }
+}
