@@ -106,9 +106,8 @@ impl Dns {
                 IpAddr::V4(_) => self.resolver.ipv4_lookup(name.clone()).await,
                 IpAddr::V6(_) => self.resolver.ipv6_lookup(name.clone()).await,
             };
-            let leads_back = forward.is_ok_and(|lookup| {
-                lookup.answers().iter().any(|record| record.data.ip_addr() == Some(client))
-            });
+            let leads_back =
+                forward.is_ok_and(|lookup| lookup.answers().iter().any(|record| record.data.ip_addr() == Some(client)));
             if leads_back {
                 return Ok(Reverse::Confirmed(written(&name.to_string())));
             }

@@ -139,10 +139,8 @@ impl Logins {
             })
             .map(|verifier| (verifier.iterations, verifier.salt.len()))
             .collect();
-        let (iterations, salt_bytes) = like
-            .get(pick(&secret, b"like", name, like.len()))
-            .copied()
-            .unwrap_or((SCRAM_ITERATIONS, SALT_BYTES));
+        let (iterations, salt_bytes) =
+            like.get(pick(&secret, b"like", name, like.len())).copied().unwrap_or((SCRAM_ITERATIONS, SALT_BYTES));
         let bytes = |purpose: &[u8]| hmac_sha256(&secret, &[purpose, b"\0", name.as_bytes()]);
         Ok(ScramVerifier {
             salt: bytes(b"salt").iter().copied().cycle().take(salt_bytes).collect(),

@@ -181,7 +181,11 @@ impl Routed {
             route: target.route,
             sender: target.sender,
             notify: parameters.notify.filter(|_| !below_list).map(notify),
-            orcpt: parameters.original.as_ref().filter(|_| !below_list).map(|(kind, address)| format!("{kind};{address}")),
+            orcpt: parameters
+                .original
+                .as_ref()
+                .filter(|_| !below_list)
+                .map(|(kind, address)| format!("{kind};{address}")),
             due,
             expires: due.saturating_add(expire),
         });

@@ -22,14 +22,21 @@ pub(super) async fn at_rcpt(asked: &Asked<'_>, targets: &[Target]) -> Check {
 /// Whether `size` bytes more fit.
 pub(super) async fn check(asked: &Asked<'_>, target: &Target, size: u64) -> Check {
     let Some((name, domain)) = asked.domain_of(&target.address) else { return Ok(()) };
-    let usage = &asked.node.usage;
     let mailbox = target.account.as_ref().map_or(0, |account| account.quota);
-    let full = (mailbox != 0
-        && usage.mailbox(&asked.config, &target.address).await.saturating_add(size) > mailbox)
-        || (domain.quota != 0 && usage.domain(&asked.config, name).await.saturating_add(size) > domain.quota);
+    let full = (mailbox != 0 && mailbox_used(asked, &target.address).await.saturating_add(size) > mailbox)
+        || (domain.quota != 0 && domain_used(asked, name).await.saturating_add(size) > domain.quota);
     match full {
         false => Ok(()),
         true if domain.quota_temporary => Err(Refusal::MailboxFullTemporary),
         true => Err(Refusal::MailboxFull),
     }
+}
+
+/// Bytes. Delivery counts them; until it does, every mailbox is empty.
+async fn mailbox_used(_asked: &Asked<'_>, _address: &str) -> u64 {
+    0
+}
+
+async fn domain_used(_asked: &Asked<'_>, _domain: &str) -> u64 {
+    0
 }

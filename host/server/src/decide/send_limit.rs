@@ -41,8 +41,7 @@ pub(super) async fn check(asked: &Asked<'_>, size: u64) -> Check {
 pub(super) async fn count(asked: &Asked<'_>, size: u64) -> Result<Counted, Refusal> {
     let Some(Meters { meters, expires }) = meters(asked, size).await? else { return Ok(Counted::default()) };
     let adds: Vec<(String, i64)> = meters.iter().map(|meter| (meter.key.clone(), signed(meter.adds))).collect();
-    let sums =
-        asked.node.store.increment_many(BUCKET, &adds, Some(expires), asked.now).await.map_err(lookup_failed)?;
+    let sums = asked.node.store.increment_many(BUCKET, &adds, Some(expires), asked.now).await.map_err(lookup_failed)?;
     let used: Vec<i64> = sums.iter().zip(&adds).map(|(sum, (_, add))| sum.saturating_sub(*add)).collect();
     let counted = Counted(adds);
     match within(&meters, &used) {
