@@ -1,12 +1,13 @@
 //! The Postwarden server: sockets, TLS, configuration, decisions, delivery, commands.
 //!
-//! Rooms: `config` (what the operator wrote), `server`, `listen`, `connection`, `tls`, `proxy`
+//! Rooms: `config` (what the operator wrote), `server`, `listen`, `sessions`, `connection`, `tls`, `proxy`
 //! (bytes in and out), `decide` (every answer), `deliver` (queue to mailbox), `admin` and `cli`
 //! (operators), `explain` (the FAQ), `node` (what all of them share).
 
 pub mod accounts_file;
 pub mod admin;
 pub mod auth;
+pub mod buffer;
 pub mod chain;
 pub mod cli;
 pub mod config;
@@ -22,4 +23,6 @@ pub mod log;
 pub mod node;
 pub mod proxy;
 pub mod server;
+pub mod sessions;
 pub mod tls;
+pub mod upkeep;

@@ -4,14 +4,21 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+use postwarden_smtp::session::Time;
 use postwarden_store::{Accounts, Drafts, Ids, Store, Timestamp};
 use tokio::sync::Notify;
 
 use crate::auth::Failures;
-use crate::config::Config;
+use crate::config::{AccountsBackend, Config};
 use crate::deliver::usage::Usage;
 use crate::directory::Directory;
 use crate::dns::Dns;
+use crate::listen::Listeners;
+use crate::sessions::Sessions;
+use crate::tls::Tls;
+
+/// Content of messages that are being received, all together, in memory; more goes to files.
+pub const DRAFTS_MEMORY_BYTES_MAX: usize = 64 << 20;
 
 pub struct Node {
     /// Name of this node in the store (leases): hostname and process id.
@@ -30,9 +37,51 @@ pub struct Node {
     pub usage: Usage,
     /// Woken when something may be due.
     pub queue_wake: Notify,
+    pub sessions: Arc<Sessions>,
+    pub tls: Tls,
+    pub listeners: Listeners,
 }
 
 impl Node {
+    /// A node that is not yet reachable: nothing is bound, nothing runs. `number`: 0 to 1023, unique
+    /// among the nodes that share the store.
+    pub fn new(config: Config, store: Arc<dyn Store>, number: u16) -> anyhow::Result<Arc<Self>> {
+        let accounts: Arc<dyn Accounts + Send + Sync> = match config.accounts {
+            AccountsBackend::Store => store.clone(),
+            AccountsBackend::File => anyhow::bail!("accounts in a file are not available yet"),
+        };
+        let drafts = Drafts::new(config.data_dir.join("spool"), DRAFTS_MEMORY_BYTES_MAX)?;
+        let tls = Tls::default();
+        tls.set(config.tls.as_ref())?;
+        Ok(Arc::new(Self {
+            name: format!("{}/{}", config.hostname, std::process::id()),
+            started: Instant::now(),
+            dns: ArcSwap::from_pointee(Dns::new(&config)?),
+            config: ArcSwap::from_pointee(config),
+            store,
+            drafts,
+            ids: Ids::new(number),
+            directory: Directory::new(accounts.clone()),
+            accounts,
+            auth_failures: Failures::new(),
+            usage: Usage::new(),
+            queue_wake: Notify::new(),
+            sessions: Arc::default(),
+            tls,
+            listeners: Listeners::default(),
+        }))
+    }
+
+    /// An id for a message, a transaction or a session.
+    pub fn next_id(&self) -> String {
+        self.ids.next(self.now()).to_string()
+    }
+
+    /// Time as sessions count it.
+    pub fn time(&self) -> Time {
+        self.started.elapsed()
+    }
+
     /// Wall-clock time for records and schedules.
     pub fn now(&self) -> Timestamp {
         now()
