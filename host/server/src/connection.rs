@@ -13,7 +13,7 @@ use std::time::Duration;
 use postwarden_smtp::session::{Facts, Time};
 use postwarden_smtp::{Action, Answer, Question, Refusal, Session};
 use postwarden_store::{Draft, Error as StoreError};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
@@ -151,7 +151,7 @@ async fn open(node: Arc<Node>, listening: Arc<Listening>, accepted: Accepted) ->
     }
     tracing::debug!(session = facts.session_id, listener = listening.name, %client, "connected");
     let now = node.time();
-    let session = Session::new(Arc::clone(&listening.session), facts, Arc::clone(&listening.next_id), now);
+    let session = listening.session(facts, now);
     Some(Connection {
         node,
         listening,

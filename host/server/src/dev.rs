@@ -1,7 +1,28 @@
 //! `postwarden dev`: a whole server on loopback without a configuration file.
+//!
+//! What it needs is made in one folder and kept between runs: a configuration that the other
+//! commands can be pointed at, a certificate, two accounts. Nothing leaves the machine.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use postwarden_store::accounts::Entry;
+use postwarden_store::{Account, Error as StoreError};
+
+use crate::config::read;
+use crate::server::{self, Refused, Running};
+use crate::{auth, log};
+
+/// The accounts of a development server.
+pub const ACCOUNTS: [&str; 2] = ["alice@localhost", "bob@localhost"];
+
+const SMTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 2525);
+const SUBMISSION: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 2587);
+const CONSOLE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8025);
 
 /// What the command line may change.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +36,227 @@ pub struct Options {
     pub filters: Vec<PathBuf>,
 }
 
-#[allow(unused_variables, clippy::todo)]
+/// Until SIGTERM or SIGINT.
 pub async fn run(options: Options) -> anyhow::Result<()> {
-    todo!()
+    let (running, passwords) = start(&options).await?;
+    println!("{}", help(&running, &passwords));
+    println!("{}", running.ready_line());
+    server::until_stopped(running).await
+}
+
+/// A password of a development account.
+struct Login {
+    address: String,
+    password: String,
+}
+
+async fn start(options: &Options) -> anyhow::Result<(Running, Vec<Login>)> {
+    if let Some(filter) = options.filters.first() {
+        bail!("--filter {}: filters cannot be loaded yet", filter.display());
+    }
+    let data = match &options.data {
+        Some(data) => data.clone(),
+        None => default_data(),
+    };
+    std::fs::create_dir_all(data.join("tls")).with_context(|| format!("{} cannot be made", data.display()))?;
+    let data = data.canonicalize()?;
+    ports_are_free(options)?;
+    make_certificate(&data.join("tls"))?;
+    let file = data.join("postwarden.toml");
+    std::fs::write(&file, configuration(options)).with_context(|| format!("{} cannot be written", file.display()))?;
+    let read::Loaded { config, .. } = read::load(&file).map_err(Refused)?;
+    log::init(&config.log)?;
+    let running = server::start(config).await?;
+    let logins = make_accounts(&running, &data.join("dev-accounts.txt")).await?;
+    Ok((running, logins))
+}
+
+/// `$XDG_DATA_HOME/postwarden-dev`, as other programs keep what belongs to the user.
+fn default_data() -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("XDG_DATA_HOME")
+        .or_else(|| set("HOME").map(|home| home.join(".local/share")))
+        .map_or_else(|| PathBuf::from("postwarden-dev"), |folder| folder.join("postwarden-dev"))
+}
+
+/// A port in use is the usual reason why a start fails: say which flag helps.
+fn ports_are_free(options: &Options) -> anyhow::Result<()> {
+    let ports = [
+        ("--smtp", options.smtp.unwrap_or(SMTP)),
+        ("--submission", options.submission.unwrap_or(SUBMISSION)),
+        ("--console", options.console.unwrap_or(CONSOLE)),
+    ];
+    for (flag, address) in ports {
+        if let Err(error) = std::net::TcpListener::bind(address) {
+            let why = match error.kind() {
+                ErrorKind::AddrInUse => "another program uses it".to_owned(),
+                _ => error.to_string(),
+            };
+            bail!("{address} cannot be bound: {why}. Choose another address, for example {flag} 127.0.0.1:0");
+        }
+    }
+    Ok(())
+}
+
+fn configuration(options: &Options) -> String {
+    let smtp = options.smtp.unwrap_or(SMTP);
+    let submission = options.submission.unwrap_or(SUBMISSION);
+    let console = options.console.unwrap_or(CONSOLE);
+    format!(
+        r#"# Written anew by each start of `postwarden dev`. Changes made while it runs count after
+# `postwarden reload`; to keep them, copy the folder and run `postwarden serve --config`.
+
+hostname = "localhost"
+data-dir = "."
+
+[[listener]]
+name = "mx"
+bind = ["{smtp}"]
+role = "mx"
+
+[[listener]]
+name = "submission"
+bind = ["{submission}"]
+role = "submission"
+
+[tls]
+certificate = "tls/certificate.pem"
+key = "tls/key.pem"
+
+[smtp]
+max-sessions-per-ip = 0              # every client of a test comes from the same address
+
+[relay]
+from = []                            # who does not log in may write to local addresses only
+
+[domains."localhost"]
+unknown-users = "reject"
+
+[delivery]
+local = {{ maildir = "mail/{{domain}}/{{user}}" }}
+
+[admin]
+bind = "{console}"
+token-file = "admin.token"
+"#
+    )
+}
+
+fn make_certificate(folder: &Path) -> anyhow::Result<()> {
+    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+    if certificate.exists() && key.exists() {
+        return Ok(());
+    }
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+    let made = rcgen::generate_simple_self_signed(names)?;
+    write_private(&key, &made.signing_key.serialize_pem())?;
+    std::fs::write(&certificate, made.cert.pem()).with_context(|| format!("{}", certificate.display()))
+}
+
+/// The accounts with the passwords of the last run, or new ones.
+async fn make_accounts(running: &Running, file: &Path) -> anyhow::Result<Vec<Login>> {
+    let known = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error).with_context(|| format!("{}", file.display())),
+    };
+    let mut logins = Vec::new();
+    for address in ACCOUNTS {
+        let kept = known.lines().find_map(|line| line.split_once(' ').filter(|(name, _)| *name == address));
+        let password = kept.map_or_else(new_password, |(_, password)| password.trim().to_owned());
+        let account = Account {
+            address: address.to_owned(),
+            password: Some(auth::make_password(auth::Kind::Scram, password.as_bytes())?),
+            quota: 0,
+            max_message_size: 0,
+            send_limit_messages: 0,
+            send_limit_bytes: 0,
+            local_domains_only: false,
+            no_send: false,
+            no_receive: false,
+            disabled: false,
+        };
+        // An account whose password is known here is left as it is: its limits may have been changed.
+        match running.node.accounts.put(Entry::Account(account), kept.is_none()).await {
+            Ok(()) | Err(StoreError::Exists(_)) => {}
+            Err(error) => return Err(error).with_context(|| address),
+        }
+        logins.push(Login { address: address.to_owned(), password });
+    }
+    let mut text = String::new();
+    for login in &logins {
+        writeln!(text, "{} {}", login.address, login.password)?;
+    }
+    if text != known {
+        write_private(file, &text)?;
+    }
+    Ok(logins)
+}
+
+/// 80 random bits in letters and digits that are not mistaken for each other.
+fn new_password() -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    rand::random::<[u8; 16]>()
+        .iter()
+        .filter_map(|byte| LETTERS.get(usize::from(byte % 32)))
+        .map(|letter| char::from(*letter))
+        .collect()
+}
+
+fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(file)
+        .and_then(|mut opened| opened.write_all(text.as_bytes()))
+        .with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// What to try next, with this server's own addresses and passwords.
+fn help(running: &Running, logins: &[Login]) -> String {
+    let config = running.node.config.load();
+    let data = config.data_dir.display();
+    let address = |name: &str| running.addresses.iter().find(|(listener, _)| listener == name).map(|(_, at)| *at);
+    let (Some(mx), Some(submission)) = (address("mx"), address("submission")) else { return String::new() };
+    let password = logins.first().map(|login| login.password.as_str()).unwrap_or_default();
+    let accounts: String =
+        logins.iter().map(|login| format!("    {:<18} password {}\n", login.address, login.password)).collect();
+    let file = config.file.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
+    format!(
+        r#"Postwarden for development: everything on loopback, nothing leaves this machine.
+
+  mail from other servers   {mx}
+  submission (log in)       {submission}
+  console and API           http://{console}
+  data                      {data}
+
+  accounts
+{accounts}
+  Mail comes in, as from another server:
+    swaks --server {mx} --from you@example.com --to alice@localhost --header "Subject: hello"
+
+  A user sends, with TLS and a login:
+    swaks --server {submission} --tls --auth SCRAM-SHA-256,PLAIN --auth-user alice@localhost \
+      --auth-password {password} --from alice@localhost --to bob@localhost
+
+  The same from Python, without a login:
+    python3 -c 'import smtplib; s = smtplib.SMTP("{ip}", {port}); s.sendmail("you@example.com", ["bob@localhost"], "Subject: hello\r\n\r\nhello\r\n")'
+
+  Where it lies:
+    ls {data}/mail/localhost/alice/new
+
+  Mail that a logged-in user sends to other domains is accepted and kept in the queue, where you can look at it:
+    postwarden --config {file} queue list
+
+  Why was something refused?
+    postwarden --config {file} explain "550 5.7.1 We do not relay"
+
+  Ctrl-C stops; accounts, mail and queue stay in {data}.
+"#,
+        console = running.console,
+        ip = mx.ip(),
+        port = mx.port(),
+    )
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use postwarden_smtp::session::{Config as SessionConfig, Facts, NextId};
+use postwarden_smtp::session::{Config as SessionConfig, Facts, NextId, Random, Time};
 use postwarden_smtp::{Action, Answer, Refusal, Session};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -42,8 +42,9 @@ const LOG_EVERY: Duration = Duration::from_secs(60);
 /// What connections of one listener need of the configuration.
 pub struct Listening {
     pub name: String,
-    pub session: Arc<SessionConfig>,
-    pub next_id: NextId,
+    session: Arc<SessionConfig>,
+    next_id: NextId,
+    random: Random,
     pub implicit_tls: bool,
     pub proxy_protocol: Vec<Network>,
     /// 0: unlimited.
@@ -51,6 +52,12 @@ pub struct Listening {
     pub max_sessions_per_ip: usize,
     pub max_connections_per_minute_per_ip: u32,
     pub max_messages_per_session: u32,
+}
+
+impl Listening {
+    pub fn session(&self, facts: Facts, now: Time) -> Session {
+        Session::new(Arc::clone(&self.session), facts, Arc::clone(&self.next_id), Arc::clone(&self.random), now)
+    }
 }
 
 /// The sockets of a node.
@@ -100,11 +107,7 @@ fn hint(error: &io::Error) -> &'static str {
 impl Listeners {
     /// Makes the sockets those of `config`: new ones are bound, unchanged ones kept, others closed.
     /// Where one cannot be bound, nothing changes. Returns name and address in the configuration's order.
-    pub async fn apply(
-        &self,
-        node: &Arc<Node>,
-        config: &Config,
-    ) -> Result<Vec<(String, SocketAddr)>, Vec<BindError>> {
+    pub async fn apply(&self, node: &Arc<Node>, config: &Config) -> Result<Vec<(String, SocketAddr)>, Vec<BindError>> {
         let mut open = self.open.lock().await;
         let wanted = wanted(config);
         let mut bound: Vec<Option<TcpListener>> = Vec::new();
@@ -251,6 +254,7 @@ fn listening(node: &Arc<Node>, config: &Config, listener: &config::Listener) -> 
         name: listener.name.clone(),
         session: Arc::new(session),
         next_id: Arc::new(move || ids.upgrade().map(|node| node.next_id()).unwrap_or_default()),
+        random: Arc::new(|bytes: &mut [u8]| rand::fill(bytes)),
         implicit_tls: listener.tls == ListenerTls::Implicit,
         proxy_protocol: listener.proxy_protocol.clone(),
         max_sessions: places(smtp.max_sessions),
@@ -383,7 +387,7 @@ fn turn_away(
         login: None,
     };
     let now = node.time();
-    let mut session = Session::new(Arc::clone(&listening.session), facts, Arc::clone(&listening.next_id), now);
+    let mut session = listening.session(facts, now);
     let mut stream = stream.into_std()?;
     while let Some(action) = session.poll_action() {
         match action {

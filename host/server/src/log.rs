@@ -148,9 +148,6 @@ mod tests {
         let mut out = OneLine(Vec::new());
         out.write_all(b"plain\n").unwrap();
         out.write_all("sender=a\r\n2026 INFO forged\u{9b}31m \u{e4}\n".as_bytes()).unwrap();
-        assert_eq!(
-            String::from_utf8(out.0).unwrap(),
-            "plain\nsender=a\\r\\n2026 INFO forged\\u{9b}31m \u{e4}\n"
-        );
+        assert_eq!(String::from_utf8(out.0).unwrap(), "plain\nsender=a\\r\\n2026 INFO forged\\u{9b}31m \u{e4}\n");
     }
 }

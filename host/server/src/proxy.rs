@@ -19,6 +19,9 @@ pub const V1_BYTES_MAX: usize = 107;
 /// A v2 header with addresses and extensions; real ones stay below 536.
 pub const V2_BYTES_MAX: usize = 4096;
 
+/// Signature, command, family and length of v2.
+const V2_FIXED_BYTES: usize = 16;
+
 /// Enough to tell v1 from v2; the shortest v1 header is longer.
 const SIGNATURE_BYTES: usize = 12;
 
@@ -27,7 +30,10 @@ const SIGNATURE_BYTES: usize = 12;
 pub enum Source {
     /// The proxy speaks for itself (LOCAL, a health check), or does not know: the addresses are the socket's.
     Socket,
-    Relayed { client: SocketAddr, local: SocketAddr },
+    Relayed {
+        client: SocketAddr,
+        local: SocketAddr,
+    },
 }
 
 /// Reads the header. `InvalidData` where it is none, `TimedOut` where it does not come within `wait`.
@@ -42,7 +48,7 @@ async fn read_untimed<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Source
     let mut header = vec![0; SIGNATURE_BYTES];
     stream.read_exact(&mut header).await?;
     if header.as_slice() == v2::PROTOCOL_PREFIX {
-        let mut rest = [0; v2::MINIMUM_LENGTH - SIGNATURE_BYTES];
+        let mut rest = [0; V2_FIXED_BYTES - SIGNATURE_BYTES];
         stream.read_exact(&mut rest).await?;
         header.extend_from_slice(&rest);
         let [_, _, high, low] = rest;
@@ -51,7 +57,7 @@ async fn read_untimed<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Source
             return Err(invalid("a PROXY v2 header longer than any real one"));
         }
         header.resize(header.len() + length, 0);
-        stream.read_exact(header.split_at_mut(v2::MINIMUM_LENGTH).1).await?;
+        stream.read_exact(header.split_at_mut(V2_FIXED_BYTES).1).await?;
         return parse_v2(&header);
     }
     if !header.starts_with(b"PROXY ") {

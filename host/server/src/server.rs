@@ -117,7 +117,8 @@ pub async fn reload(node: &Arc<Node>) -> Result<Vec<Problem>, Vec<Problem>> {
         let says = "cannot be changed while the server runs: restart it, or put the old value back";
         return Err(fixed.into_iter().map(|key| problem(key, says.to_owned())).collect());
     }
-    let dns = crate::dns::Dns::new(&config).map_err(|error| vec![problem("delivery.resolver", format!("{error:#}"))])?;
+    let dns =
+        crate::dns::Dns::new(&config).map_err(|error| vec![problem("delivery.resolver", format!("{error:#}"))])?;
     node.tls.check(config.tls.as_ref()).map_err(|error| vec![problem("tls", format!("{error:#}"))])?;
     log::set_level(&config.log).map_err(|error| vec![problem("log.level", format!("{error:#}"))])?;
     if let Err(errors) = node.listeners.apply(node, &config).await {

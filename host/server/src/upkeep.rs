@@ -31,29 +31,42 @@ pub async fn run(node: Arc<Node>, stop: CancellationToken) {
     }
 }
 
-async fn round(node: &Node) {
-    let now = node.now();
-    let keep = node.config.load().log.history;
-    let keep = Timestamp::try_from(keep.as_millis()).unwrap_or(Timestamp::MAX);
-    // 0 is unlimited, as everywhere.
-    if keep > 0 {
-        let before = now.saturating_sub(keep);
-        repeat("history", async || node.store.expire_history(before).await).await;
-    }
-    repeat("holds", async || node.store.expire_holds(now).await).await;
-    repeat("state", async || node.store.expire_state(now).await).await;
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    History,
+    Holds,
+    State,
 }
 
-async fn repeat(what: &str, delete: impl AsyncFn() -> Result<u64>) {
-    for _ in 0..BATCHES_MAX {
-        match delete().await {
-            Ok(0) => return,
-            Ok(count) => tracing::debug!("{count} expired entries deleted: {what}"),
-            Err(error) => {
-                tracing::warn!("expired entries were not deleted ({what}): {error}");
-                return;
+async fn round(node: &Node) {
+    for kind in [Kind::History, Kind::Holds, Kind::State] {
+        for _ in 0..BATCHES_MAX {
+            match batch(node, kind).await {
+                Ok(0) => break,
+                Ok(count) => tracing::debug!("{count} expired entries deleted: {kind:?}"),
+                Err(error) => {
+                    tracing::warn!("expired entries were not deleted ({kind:?}): {error}");
+                    break;
+                }
             }
+            tokio::time::sleep(PAUSE).await;
         }
-        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn batch(node: &Node, kind: Kind) -> Result<u64> {
+    let now = node.now();
+    match kind {
+        Kind::History => {
+            let keep = node.config.load().log.history;
+            // 0 is unlimited, as everywhere.
+            if keep.is_zero() {
+                return Ok(0);
+            }
+            let keep = Timestamp::try_from(keep.as_millis()).unwrap_or(Timestamp::MAX);
+            node.store.expire_history(now.saturating_sub(keep)).await
+        }
+        Kind::Holds => node.store.expire_holds(now).await,
+        Kind::State => node.store.expire_state(now).await,
     }
 }
