@@ -225,7 +225,7 @@ mod tests {
         let sessions = Arc::new(Sessions::default());
         let limits = Limits { connections_per_minute: 2, ..NONE };
         let start = Instant::now();
-        let mut claim = |at| sessions.enter(0).unwrap().claim("192.0.2.1".parse().unwrap(), limits, start + at);
+        let claim = |at| sessions.enter(0).unwrap().claim("192.0.2.1".parse().unwrap(), limits, start + at);
         assert_eq!(claim(Duration::ZERO), Ok(()));
         assert_eq!(claim(Duration::from_secs(1)), Ok(()));
         assert_eq!(claim(Duration::from_secs(2)), Err(Full::Rate));
