@@ -1,19 +1,19 @@
 //! From the queue to mailboxes and next hops: claims due recipients, delivers, settles, bounces.
+//!
+//! `dispatch` claims and hands out; `local` (with `maildir`) and `remote` deliver; `settle` records
+//! what came of it, by `schedule`, and `bounce` writes the notices. `usage` measures mailboxes.
 
+mod bounce;
+mod dispatch;
+mod local;
 mod maildir;
+mod part;
+mod remote;
 mod schedule;
+mod settle;
 pub mod usage;
+mod verdict;
+mod whither;
 
+pub use dispatch::run;
 pub use maildir::path::maildir_path;
-
-use std::sync::Arc;
-
-use tokio_util::sync::CancellationToken;
-
-use crate::node::Node;
-
-/// Runs until `stop`; then finishes what is in progress within a limit and releases the rest.
-#[allow(unused_variables, clippy::todo)]
-pub async fn run(node: Arc<Node>, stop: CancellationToken) {
-    todo!()
-}

@@ -17,13 +17,15 @@ use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use sync::{Syncer, Systems, sync_folder};
-pub(crate) use write::Source;
-use write::{Target, write};
+pub(crate) use write::{Chunks, Source};
+use write::{Target, to_lf, write_inline, write_stream};
 
 /// What lies in `tmp/` longer than this was left by a killed process.
 const LEFTOVER_AGE: Duration = Duration::from_secs(36 * 3600);
 /// Files looked at in one `tmp/` at once.
 const LEFTOVERS_MAX: usize = 10_000;
+/// Files of one content that are open at once.
+const STREAM_TARGETS_MAX: usize = 32;
 /// Mailboxes remembered as swept.
 const SWEPT_MAX: usize = 100_000;
 
@@ -133,12 +135,21 @@ impl Step {
         }
     }
 
+    fn target(&mut self) -> Option<&mut Target> {
+        if let Self::Written(target) = self { Some(target) } else { None }
+    }
+
     fn fail(&mut self, error: &io::Error) {
         if let Self::Written(target) = self {
             let _ = fs::remove_file(&target.temporary);
         }
         *self = Self::Failed(clone_error(error));
     }
+}
+
+/// A complete file: synced now, or noted for the sync of its file system.
+fn note(systems: &mut Systems, shared: bool, file: &fs::File) -> io::Result<u64> {
+    if shared { systems.note(file) } else { file.sync_all().map(|()| 0) }
 }
 
 struct Batch {
@@ -148,41 +159,47 @@ struct Batch {
 
 impl Batch {
     fn write(&mut self, parcel: &mut Parcel, found: &HashSet<PathBuf>) -> Vec<Step> {
-        let mut steps: Vec<Step> = Vec::with_capacity(parcel.copies.len());
-        let mut targets = Vec::new();
-        for copy in &parcel.copies {
-            let place = copy.mailbox.join("new").join(&copy.name);
-            if copy.repeated && found.contains(&place) {
-                steps.push(Step::Done(Stored::Already));
-                continue;
-            }
-            match Target::open(copy, place, self.shared) {
-                Ok(target) => {
-                    targets.push((steps.len(), target));
-                    steps.push(Step::Failed(io::ErrorKind::Interrupted.into()));
+        let mut steps = Vec::with_capacity(parcel.copies.len());
+        match &mut parcel.content {
+            Source::Inline(bytes) => {
+                let body = to_lf(bytes);
+                for copy in &parcel.copies {
+                    let mut step = self.open(copy, found);
+                    if let Step::Written(target) = &mut step {
+                        write_inline(target, &body, &mut |file| note(&mut self.systems, self.shared, file));
+                    }
+                    steps.push(step);
                 }
-                Err(error) => steps.push(Step::Failed(error)),
+            }
+            Source::Stream(open) => {
+                for copies in parcel.copies.chunks(STREAM_TARGETS_MAX) {
+                    let mut group: Vec<Step> = copies.iter().map(|copy| self.open(copy, found)).collect();
+                    let mut targets: Vec<&mut Target> = group.iter_mut().filter_map(Step::target).collect();
+                    if !targets.is_empty() {
+                        let sync = &mut |file: &_| note(&mut self.systems, self.shared, file);
+                        write_stream(&mut targets, open(), sync);
+                    }
+                    steps.append(&mut group);
+                }
             }
         }
-        let shared = self.shared;
-        let systems = &mut self.systems;
-        write(
-            &mut targets,
-            &mut parcel.content,
-            |file| {
-                if shared { systems.note(file) } else { file.sync_all().map(|()| 0) }
-            },
-        );
-        for (at, mut target) in targets {
-            if let Some(step) = steps.get_mut(at) {
-                let failed = target.failed.take();
-                *step = Step::Written(target);
-                if let Some(error) = failed {
-                    step.fail(&error);
-                }
+        for step in &mut steps {
+            if let Some(error) = step.target().and_then(|target| target.failed.take()) {
+                step.fail(&error);
             }
         }
         steps
+    }
+
+    fn open(&self, copy: &Copy, found: &HashSet<PathBuf>) -> Step {
+        let place = copy.mailbox.join("new").join(&copy.name);
+        if copy.repeated && found.contains(&place) {
+            return Step::Done(Stored::Already);
+        }
+        match Target::open(copy, place, self.shared) {
+            Ok(target) => Step::Written(target),
+            Err(error) => Step::Failed(error),
+        }
     }
 
     fn finish(&self, syncer: &Syncer, parcels: &mut [Vec<Step>]) {

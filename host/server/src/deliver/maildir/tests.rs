@@ -49,16 +49,18 @@ fn a_batch_over_many_mailboxes_and_chunks() {
         if !shared {
             *maildirs.syncer.slow_until.lock().unwrap() = Some(std::time::Instant::now() + Duration::from_secs(600));
         }
-        let mailboxes: Vec<PathBuf> = (0..20).map(|n| root.path().join(format!("{shared}{n}"))).collect();
-        let mut chunks = vec![b"A: b\r".to_vec(), b"\n\r\n".to_vec(), vec![b'x'; 70_000]].into_iter();
-        let mut next = || Ok(chunks.next());
+        let mailboxes: Vec<PathBuf> = (0..40).map(|n| root.path().join(format!("{shared}{n}"))).collect();
+        let stream: Source = Source::Stream(Box::new(|| {
+            let mut chunks = vec![b"A: b\r".to_vec(), b"\n\r\n".to_vec(), vec![b'x'; 70_000]].into_iter();
+            Ok(Box::new(move || Ok(chunks.next())))
+        }));
         let parcels = vec![
-            Parcel { copies: mailboxes.iter().map(|m| copy(m, "one")).collect(), content: Source::Chunks(&mut next) },
+            Parcel { copies: mailboxes.iter().map(|m| copy(m, "one")).collect(), content: stream },
             Parcel { copies: vec![copy(&mailboxes[0], "two")], content: Source::Inline(b"B: c\r\n") },
         ];
         let results = maildirs.deliver(parcels);
         assert!(results.iter().flatten().all(Result::is_ok), "{results:?}");
-        assert_eq!(results[0].len(), 20);
+        assert_eq!(results[0].len(), 40);
         let wanted = format!("Return-Path: <>\nA: b\n\n{}", "x".repeat(70_000));
         for mailbox in &mailboxes {
             assert!(files(mailbox, "new").contains(&("one".to_owned(), wanted.clone())));
@@ -109,11 +111,13 @@ fn faults_are_errors_of_their_copy_only() {
 fn content_that_cannot_be_read_leaves_nothing() {
     let root = tempfile::tempdir().unwrap();
     let mailbox = root.path().join("alice");
-    let mut first = true;
-    let mut next = || {
-        if std::mem::take(&mut first) { Ok(Some(b"half".to_vec())) } else { Err(io::Error::other("damaged")) }
-    };
-    let parcels = vec![Parcel { copies: vec![copy(&mailbox, "a")], content: Source::Chunks(&mut next) }];
+    let stream = Source::Stream(Box::new(|| {
+        let mut first = true;
+        Ok(Box::new(move || {
+            if std::mem::take(&mut first) { Ok(Some(b"half".to_vec())) } else { Err(io::Error::other("damaged")) }
+        }))
+    }));
+    let parcels = vec![Parcel { copies: vec![copy(&mailbox, "a")], content: stream }];
     assert!(Maildirs::new().deliver(parcels)[0][0].is_err());
     assert!(files(&mailbox, "tmp").is_empty() && files(&mailbox, "new").is_empty());
 }
@@ -126,9 +130,8 @@ fn no_space_is_an_error_and_no_message() {
     let place = mailbox.join("new/a");
     let mut target = Target::open(&copy(&mailbox, "a"), place.clone(), false).unwrap();
     target.file_for_test(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
-    let mut targets = [(0, target)];
-    write(&mut targets, &mut Source::Inline(b"x\r\n"), |file| file.sync_all().map(|()| 0));
-    assert_eq!(targets[0].1.failed.as_ref().unwrap().kind(), io::ErrorKind::StorageFull);
+    write_inline(&mut target, b"x\n", &mut |file| file.sync_all().map(|()| 0));
+    assert_eq!(target.failed.as_ref().unwrap().kind(), io::ErrorKind::StorageFull);
     assert!(!place.exists());
 }
 

@@ -16,11 +16,14 @@ const FILE_MODE: u32 = 0o600;
 /// Counts the temporary files of this process.
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
+/// Hands out content chunk by chunk; none at the end.
+pub(crate) type Chunks<'a> = Box<dyn FnMut() -> io::Result<Option<Vec<u8>>> + 'a>;
+
 /// Where content comes from.
 pub(crate) enum Source<'a> {
     Inline(&'a [u8]),
-    /// The next chunk; none at the end.
-    Chunks(&'a mut dyn FnMut() -> io::Result<Option<Vec<u8>>>),
+    /// Opened anew for each group of mailboxes.
+    Stream(Box<dyn FnMut() -> io::Result<Chunks<'a>> + 'a>),
 }
 
 /// One file that is being written.
@@ -71,6 +74,16 @@ impl Target {
         self.file = Some(file);
     }
 
+    /// Syncs and closes.
+    fn finish(&mut self, sync: &mut dyn FnMut(&File) -> io::Result<u64>) {
+        if let Some(file) = self.file.take() {
+            match sync(&file) {
+                Ok(device) => self.device = device,
+                Err(error) => self.failed = Some(error),
+            }
+        }
+    }
+
     fn put(&mut self, bytes: &[u8]) {
         let Some(file) = &mut self.file else { return };
         match file.write_all(bytes) {
@@ -107,64 +120,49 @@ fn make_folders(mailbox: &Path, shared: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes heads and content; `sync` is called with each complete file and returns its device. What
-/// failed says so in `failed`.
-pub(super) fn write(
-    targets: &mut [(usize, Target)],
-    content: &mut Source,
-    mut sync: impl FnMut(&File) -> io::Result<u64>,
+/// Writes a whole file: the head and `body`, which has LF line ends already. `sync` is called with the
+/// complete file and returns its device. What failed says so in `failed`.
+pub(super) fn write_inline(target: &mut Target, body: &[u8], sync: &mut dyn FnMut(&File) -> io::Result<u64>) {
+    // One write for head and content together.
+    let mut whole = std::mem::take(&mut target.head);
+    whole.extend_from_slice(body);
+    target.put(&whole);
+    target.finish(sync);
+}
+
+/// Writes one stream to all targets, reading it just once.
+pub(super) fn write_stream(
+    targets: &mut [&mut Target],
+    stream: io::Result<Chunks>,
+    sync: &mut dyn FnMut(&File) -> io::Result<u64>,
 ) {
-    if targets.is_empty() {
-        return;
+    let mut ends = LineEnds::default();
+    for target in targets.iter_mut() {
+        let head = std::mem::take(&mut target.head);
+        target.put(&head);
     }
-    match content {
-        Source::Inline(bytes) => {
-            // One write for each file, head and content together.
-            let body = to_lf(bytes);
-            for (_, target) in targets.iter_mut() {
-                let mut whole = std::mem::take(&mut target.head);
-                whole.extend_from_slice(&body);
-                target.put(&whole);
+    let read = stream.and_then(|mut next| {
+        while let Some(chunk) = next()? {
+            let chunk = ends.convert(&chunk);
+            for target in targets.iter_mut() {
+                target.put(&chunk);
             }
         }
-        Source::Chunks(next) => {
-            let mut ends = LineEnds::default();
-            for (_, target) in targets.iter_mut() {
-                let head = std::mem::take(&mut target.head);
-                target.put(&head);
-            }
-            loop {
-                let chunk = match next() {
-                    Ok(Some(chunk)) => ends.convert(&chunk),
-                    Ok(None) => break,
-                    Err(error) => {
-                        for (_, target) in targets.iter_mut() {
-                            target.failed.get_or_insert(super::clone_error(&error));
-                        }
-                        return;
-                    }
-                };
-                for (_, target) in targets.iter_mut() {
-                    target.put(&chunk);
-                }
-            }
-            let rest = ends.finish();
-            for (_, target) in targets.iter_mut() {
+        Ok(())
+    });
+    let rest = ends.finish();
+    for target in targets.iter_mut() {
+        match &read {
+            Ok(()) => {
                 target.put(rest);
+                target.finish(sync);
             }
-        }
-    }
-    for (_, target) in targets {
-        if let Some(file) = target.file.take() {
-            match sync(&file) {
-                Ok(device) => target.device = device,
-                Err(error) => target.failed = Some(error),
-            }
+            Err(error) => target.failed = Some(super::clone_error(error)),
         }
     }
 }
 
-fn to_lf(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn to_lf(bytes: &[u8]) -> Vec<u8> {
     let mut ends = LineEnds::default();
     let mut out = ends.convert(bytes);
     out.extend_from_slice(ends.finish());

@@ -1,0 +1,207 @@
+//! From verdicts to the store: what follows for each recipient, the notices to their senders, the
+//! history and the log. A verdict is recorded together with the notice it causes, or neither is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postwarden_mail::dsn::Action;
+use postwarden_store::queue::{Outcome, QueuedMessage, QueuedRecipient, Route, Settlement};
+use postwarden_store::{Error, HistoryRecord, Timestamp};
+
+use super::bounce::{self, Note};
+use super::schedule::{self, Next, Plan, Tried};
+use super::verdict::{Said, Verdict};
+use crate::config::Config;
+use crate::node::Node;
+
+/// Pause after the first failure of the store; doubles up to the longest.
+const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// What was decided for one recipient.
+#[derive(Clone, Debug)]
+pub(crate) struct Decided {
+    pub index: u32,
+    pub outcome: Outcome,
+    /// As in the history; none: nothing worth a record.
+    pub event: Option<&'static str>,
+    /// What the sender is told, if it is told.
+    pub notice: Option<Action>,
+    pub said: Option<Said>,
+}
+
+/// Records the verdicts on some recipients of one message. Returns when they are durable, when the
+/// message is not ours any more, or never before: a verdict that was not recorded would be lost.
+pub(crate) async fn settle(node: &Node, message: &Arc<QueuedMessage>, verdicts: Vec<(u32, Verdict)>) {
+    let config = node.config.load_full();
+    let now = node.now();
+    // One settlement for all that share an event and a sender, so that they share a notice.
+    let mut groups: BTreeMap<(Option<&'static str>, &str), Vec<(Decided, &QueuedRecipient)>> = BTreeMap::new();
+    for (index, verdict) in verdicts {
+        let Some(recipient) = message.recipients.iter().find(|recipient| recipient.index == index) else { continue };
+        let decided = decide(&config, message, recipient, verdict, now);
+        log(message, recipient, &decided, now);
+        groups.entry((decided.event, sender_of(message, recipient))).or_default().push((decided, recipient));
+    }
+    for ((event, sender), group) in groups {
+        let mut pause = PAUSE;
+        loop {
+            match attempt(node, &config, message, event, sender, &group, now).await {
+                Ok(()) => break,
+                Err(Error::Lost(why) | Error::NotFound(why)) => {
+                    tracing::warn!(target: "delivery", id = %message.id, why, "the message is not ours any more; its outcome is not recorded");
+                    break;
+                }
+                Err(error) => {
+                    tracing::error!(target: "delivery", id = %message.id, %error, "an outcome cannot be recorded; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+            }
+        }
+    }
+}
+
+async fn attempt(
+    node: &Node,
+    config: &Config,
+    message: &QueuedMessage,
+    event: Option<&'static str>,
+    sender: &str,
+    group: &[(Decided, &QueuedRecipient)],
+    now: Timestamp,
+) -> postwarden_store::Result<()> {
+    let notes: Vec<Note> = group
+        .iter()
+        .filter_map(|(decided, recipient)| {
+            decided.notice.map(|action| Note { recipient, action, said: decided.said.as_ref() })
+        })
+        .collect();
+    let follow_up = match notes.is_empty() {
+        true => None,
+        false => bounce::notice(node, config, message, sender, &notes, now).await?,
+    };
+    let woken = follow_up.is_some();
+    let history = event.map(|event| record(message, event, sender, group, now));
+    let outcomes = group.iter().map(|(decided, _)| (decided.index, decided.outcome.clone())).collect();
+    node.store.settle(&node.name, Settlement { id: message.id, outcomes, follow_up, history }).await?;
+    if woken {
+        node.queue_wake.notify_one();
+    }
+    Ok(())
+}
+
+/// What follows from one verdict. Pure.
+pub(crate) fn decide(
+    config: &Config,
+    message: &QueuedMessage,
+    recipient: &QueuedRecipient,
+    verdict: Verdict,
+    now: Timestamp,
+) -> Decided {
+    let index = recipient.index;
+    let wants = |keyword| wants(message, recipient, keyword);
+    let done = |event, notice, said| Decided { index, outcome: Outcome::Done, event: Some(event), notice, said };
+    match verdict {
+        Verdict::Delivered { said } => done("delivered", wants("SUCCESS").then_some(Action::Delivered), said),
+        Verdict::Relayed { said } => done("delivered", wants("SUCCESS").then_some(Action::Relayed), Some(said)),
+        Verdict::Failed(said) => done("bounced", wants("FAILURE").then_some(Action::Failed), Some(said)),
+        Verdict::NotTried => Decided { index, outcome: Outcome::Release, event: None, notice: None, said: None },
+        Verdict::Deferred(said) => {
+            let plan = Plan { retry: &config.delivery.retry, warn_after: config.delivery.warn_after };
+            match schedule::next(&plan, &tried(message, recipient), now) {
+                Next::Again { due, warn } => {
+                    let warned = recipient.warned || warn;
+                    let outcome = Outcome::Retry { due, error: said.to_string(), warned };
+                    let notice = (warn && wants("DELAY")).then_some(Action::Delayed);
+                    Decided { index, outcome, event: Some("deferred"), notice, said: Some(said) }
+                }
+                Next::Expired => {
+                    // RFC 3463: the time is over, whatever the last try met.
+                    let said = Said { status: "5.4.7".to_owned(), ..said };
+                    done("expired", wants("FAILURE").then_some(Action::Failed), Some(said))
+                }
+            }
+        }
+    }
+}
+
+/// DELIVERBY with `R` shortens the life, with `N` it sets a time for the notice.
+fn tried(message: &QueuedMessage, recipient: &QueuedRecipient) -> Tried {
+    let by = message.envelope.deliver_by;
+    let return_by = by.filter(|(_, notify)| !notify).map_or(Timestamp::MAX, |(at, _)| at);
+    Tried {
+        received: message.envelope.received,
+        // `due` of the first try; later ones are past it anyway.
+        released: if recipient.attempts == 0 { recipient.recipient.due } else { message.envelope.received },
+        expires: recipient.recipient.expires.min(return_by),
+        before: recipient.attempts,
+        warned: recipient.warned,
+        notify_by: by.filter(|(_, notify)| *notify).map(|(at, _)| at),
+    }
+}
+
+/// Whether the sender wants to hear of this (RFC 3461 section 5.2). Nobody is told about messages
+/// without a sender, nor about those that the server made itself.
+fn wants(message: &QueuedMessage, recipient: &QueuedRecipient, keyword: &str) -> bool {
+    if message.envelope.generated || sender_of(message, recipient).is_empty() {
+        return false;
+    }
+    match &recipient.recipient.notify {
+        None => keyword != "SUCCESS",
+        Some(list) => list.split(',').any(|asked| asked.trim().eq_ignore_ascii_case(keyword)),
+    }
+}
+
+/// The sender for this recipient.
+pub(crate) fn sender_of<'a>(message: &'a QueuedMessage, recipient: &'a QueuedRecipient) -> &'a str {
+    recipient.recipient.sender.as_deref().unwrap_or(&message.envelope.sender)
+}
+
+fn record(
+    message: &QueuedMessage,
+    event: &str,
+    sender: &str,
+    group: &[(Decided, &QueuedRecipient)],
+    now: Timestamp,
+) -> HistoryRecord {
+    let said = group.iter().find_map(|(decided, _)| decided.said.as_ref());
+    HistoryRecord {
+        time: now,
+        id: message.id.to_string(),
+        event: event.to_owned(),
+        client: message.envelope.client.clone(),
+        sender: sender.to_owned(),
+        recipients: group.iter().map(|(_, recipient)| recipient.recipient.address.clone()).collect(),
+        size: message.size,
+        reply: String::new(),
+        detail: said.map(ToString::to_string).unwrap_or_default(),
+        facts: serde_json::Value::Null,
+    }
+}
+
+fn log(message: &QueuedMessage, recipient: &QueuedRecipient, decided: &Decided, now: Timestamp) {
+    let Some(event) = decided.event else { return };
+    let delay = now.saturating_sub(message.envelope.received);
+    let detail = decided.said.as_ref().map(ToString::to_string).unwrap_or_default();
+    let route = match &recipient.recipient.route {
+        Route::Local(_) => "local",
+        Route::Remote(_) => "remote",
+    };
+    let retry = match decided.outcome {
+        Outcome::Retry { due, .. } => due.saturating_sub(now),
+        _ => 0,
+    };
+    tracing::info!(
+        target: "delivery",
+        id = %message.id,
+        recipient = recipient.recipient.address,
+        route,
+        result = event,
+        delay_ms = delay,
+        retry_in_ms = retry,
+        tries = recipient.attempts.saturating_add(1),
+        detail,
+    );
+}
