@@ -18,20 +18,20 @@ use crate::config::LocalDelivery;
 use crate::node::Node;
 
 /// Messages that are claimed and not yet settled. With 64 KiB in memory for each at most: 32 MiB.
-pub const MESSAGES_IN_PROGRESS_MAX: usize = 512;
+const MESSAGES_IN_PROGRESS_MAX: usize = 512;
 /// Messages taken by one claim.
-pub const CLAIM_MESSAGES_MAX: usize = 128;
+const CLAIM_MESSAGES_MAX: usize = 128;
 /// Batches of local mail that are written at once: one is written while another is settled.
-pub const LOCAL_BATCHES_MAX: usize = 2;
+const LOCAL_BATCHES_MAX: usize = 2;
 /// Under load claims wait so long for company: fewer, larger batches share their syncs.
-pub const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(10);
 /// The queue is looked at so often even if nothing is known to be due (another node may have filled it).
-pub const IDLE_MAX: Duration = Duration::from_secs(30);
+const IDLE_MAX: Duration = Duration::from_secs(30);
 /// Pause after the first failure of the store; doubles up to the longest.
-pub const FAULT_PAUSE: Duration = Duration::from_millis(500);
-pub const FAULT_PAUSE_MAX: Duration = Duration::from_secs(15);
+const FAULT_PAUSE: Duration = Duration::from_millis(500);
+const FAULT_PAUSE_MAX: Duration = Duration::from_secs(15);
 /// How long a stop waits for deliveries in progress.
-pub const STOP_LIMIT: Duration = Duration::from_secs(10);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the parts of delivery share.
 struct Dispatcher {

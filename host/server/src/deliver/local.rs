@@ -15,7 +15,7 @@ use super::maildir::{Chunks, Copy, Maildirs, Parcel, Source, Stored, file_name};
 use super::part::Part;
 use super::settle::{sender_of, settle};
 use super::verdict::{Said, Verdict};
-use super::whither::{self, Mailbox};
+use super::whither::{self, Owner};
 use crate::config::Config;
 use crate::node::Node;
 
@@ -37,6 +37,7 @@ pub(crate) async fn deliver(node: &Arc<Node>, maildirs: &Arc<Maildirs>, parts: V
     for part in parts {
         sorted.push(sort(node, &config, part, started, &mut sizes).await);
     }
+    let kept: Vec<Part> = sorted.iter().map(|one| one.part.clone()).collect();
     let store = Arc::clone(node);
     let writer = Arc::clone(maildirs);
     let runtime = Handle::current();
@@ -46,8 +47,12 @@ pub(crate) async fn deliver(node: &Arc<Node>, maildirs: &Arc<Maildirs>, parts: V
     })
     .await;
     let Ok((sorted, results)) = written else {
-        // The dispatcher sees the panic by the parts that were dropped without a verdict.
+        // A fault of this program. Nothing is lost: each is tried again after its pause.
         tracing::error!(target: "delivery", "writing mailboxes failed unexpectedly");
+        let said = Said::here("4.3.0", "the mail server has an internal fault");
+        for part in kept {
+            settle(node, part.message(), part.all(&Verdict::Deferred(said.clone()))).await;
+        }
         return;
     };
     let mut settling = JoinSet::new();
@@ -106,10 +111,11 @@ async fn may_have(
     size: u64,
     promised: &mut HashMap<String, u64>,
 ) -> Result<std::path::PathBuf, Verdict> {
-    let found = whither::mailbox(node, config, address, node.now()).await;
+    let found = whither::owner(node, config, address, node.now()).await;
     let quota = match found {
-        Ok(Mailbox::Account(account)) => account.quota,
-        Ok(Mailbox::None) => return Err(Verdict::Failed(Said::here("5.1.1", "550 5.1.1 Unknown user local"))),
+        Ok(Owner::Account(account)) => account.quota,
+        Ok(Owner::Nobody) => 0,
+        Ok(Owner::Gone) => return Err(Verdict::Failed(Said::here("5.1.1", "550 5.1.1 Unknown user local"))),
         Err(error) => {
             tracing::warn!(target: "delivery", account = address, %error, "cannot look up an account");
             return Err(Verdict::Deferred(Said::here("4.3.0", "the accounts cannot be read at present")));

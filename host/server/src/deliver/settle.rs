@@ -31,13 +31,16 @@ pub(crate) struct Decided {
     pub said: Option<Said>,
 }
 
+/// Recipients that share an event and a sender.
+type Group<'a> = Vec<(Decided, &'a QueuedRecipient)>;
+
 /// Records the verdicts on some recipients of one message. Returns when they are durable, when the
 /// message is not ours any more, or never before: a verdict that was not recorded would be lost.
 pub(crate) async fn settle(node: &Node, message: &Arc<QueuedMessage>, verdicts: Vec<(u32, Verdict)>) {
     let config = node.config.load_full();
     let now = node.now();
     // One settlement for all that share an event and a sender, so that they share a notice.
-    let mut groups: BTreeMap<(Option<&'static str>, &str), Vec<(Decided, &QueuedRecipient)>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Option<&'static str>, &str), Group> = BTreeMap::new();
     for (index, verdict) in verdicts {
         let Some(recipient) = message.recipients.iter().find(|recipient| recipient.index == index) else { continue };
         let decided = decide(&config, message, recipient, verdict, now);
@@ -69,7 +72,7 @@ async fn attempt(
     message: &QueuedMessage,
     event: Option<&'static str>,
     sender: &str,
-    group: &[(Decided, &QueuedRecipient)],
+    group: &Group<'_>,
     now: Timestamp,
 ) -> postwarden_store::Result<()> {
     let notes: Vec<Note> = group
@@ -159,13 +162,7 @@ pub(crate) fn sender_of<'a>(message: &'a QueuedMessage, recipient: &'a QueuedRec
     recipient.recipient.sender.as_deref().unwrap_or(&message.envelope.sender)
 }
 
-fn record(
-    message: &QueuedMessage,
-    event: &str,
-    sender: &str,
-    group: &[(Decided, &QueuedRecipient)],
-    now: Timestamp,
-) -> HistoryRecord {
+fn record(message: &QueuedMessage, event: &str, sender: &str, group: &Group<'_>, now: Timestamp) -> HistoryRecord {
     let said = group.iter().find_map(|(decided, _)| decided.said.as_ref());
     HistoryRecord {
         time: now,

@@ -8,13 +8,13 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::maildir::path::{component, fill};
+use super::maildir::path::component;
 use crate::config::{Config, LocalDelivery};
 
 /// A measurement is trusted so long.
-pub const RESCAN: Duration = Duration::from_secs(600);
+const RESCAN: Duration = Duration::from_secs(600);
 /// A folder that its reader keeps changing is measured at most this often.
-pub const RESCAN_CHANGED: Duration = Duration::from_secs(5);
+const RESCAN_CHANGED: Duration = Duration::from_secs(5);
 /// Mailboxes and domains remembered at once.
 const REMEMBERED_MAX: usize = 100_000;
 /// Folders of one mailbox that are counted (`.Sent`, `.Archive`, ...).
@@ -157,6 +157,7 @@ fn matching(folder: &Path, before: &str, after: &str) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::maildir::path::fill;
     use super::*;
 
     fn put(root: &Path, file: &str, bytes: usize) {

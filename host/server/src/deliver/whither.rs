@@ -1,43 +1,55 @@
 //! What the directory says at delivery time: is there still such a mailbox, and where does mail to a
 //! sender go?
 
-use postwarden_store::accounts::Entry;
+use std::sync::Arc;
+
+use postwarden_smtp::Mailbox;
 use postwarden_store::queue::Route;
 use postwarden_store::{Account, Result, Timestamp};
 
 use crate::config::Config;
+use crate::directory::{Poster, Reach, Resolution, address};
 use crate::node::Node;
 
-/// A mailbox of this server.
+/// What a mailbox's address is now.
 #[derive(Clone, Debug)]
-pub(crate) enum Mailbox {
-    Account(Box<Account>),
-    None,
+pub(crate) enum Owner {
+    Account(Arc<Account>),
+    /// A mailbox without an account: the postmaster's.
+    Nobody,
+    /// Removed since the message was accepted.
+    Gone,
 }
 
-/// What `address`, which was a mailbox when the message was accepted, is now.
-pub(crate) async fn mailbox(node: &Node, _config: &Config, address: &str, _now: Timestamp) -> Result<Mailbox> {
-    Ok(match node.accounts.lookup(address).await? {
-        Some(Entry::Account(account)) => Mailbox::Account(Box::new(account)),
-        _ => Mailbox::None,
+/// Whose mailbox `name` is, which was one when the message was accepted.
+pub(crate) async fn owner(node: &Node, config: &Config, name: &str, now: Timestamp) -> Result<Owner> {
+    let Some(mailbox) = parse(name) else { return Ok(Owner::Gone) };
+    Ok(match node.directory.resolve(config, &mailbox, now).await? {
+        Resolution::Account(account) if account.address == name => Owner::Account(account),
+        Resolution::Mailbox(mailbox) if mailbox == name => Owner::Nobody,
+        _ => Owner::Gone,
     })
 }
 
-/// Where a notice to `sender` goes: addresses with their routes; empty if nowhere.
+/// Where a notice to `sender` goes: addresses with their routes; empty if nowhere. A notice has no
+/// sender, and no list takes it.
 pub(crate) async fn targets(
     node: &Node,
     config: &Config,
     sender: &str,
-    _now: Timestamp,
+    now: Timestamp,
 ) -> Result<Vec<(String, Route)>> {
-    let Some((_, domain)) = sender.rsplit_once('@') else { return Ok(Vec::new()) };
-    let domain = domain.to_lowercase();
-    if !config.domains.contains_key(&domain) {
-        return Ok(vec![(sender.to_owned(), Route::Remote(domain))]);
+    let Some(mailbox) = parse(sender) else { return Ok(Vec::new()) };
+    let expansion = node.directory.expand(config, &mailbox, Poster::default(), Reach::Mailboxes, now).await?;
+    if expansion.foreign {
+        return Ok(vec![(sender.to_owned(), Route::Remote(mailbox.domain.to_string()))]);
     }
-    let address = sender.to_lowercase();
-    Ok(match node.accounts.lookup(&address).await? {
-        Some(Entry::Account(_)) => vec![(address.clone(), Route::Local(address))],
-        _ => Vec::new(),
-    })
+    if expansion.verdict().is_err() {
+        return Ok(Vec::new());
+    }
+    Ok(expansion.targets.into_iter().map(|target| (target.address, target.route)).collect())
+}
+
+fn parse(name: &str) -> Option<Mailbox> {
+    address::parse(name)
 }
