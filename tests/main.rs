@@ -1,1 +1,24 @@
-fn main() {}
+//! The end-to-end tests: one binary, one scenario a file. They see the server as its users do: over
+//! TCP, by its command line and by the mail that lies in the Maildir. No module of the server is used.
+//!
+//! Peers that are not installed are skipped with one line; with `CI=true` their absence is a failure.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, unreachable_pub)]
+
+mod harness;
+
+mod capacity;
+mod cli;
+mod clients;
+mod dev;
+mod dovecot;
+mod durable;
+mod kill;
+mod lifecycle;
+mod postfix;
+mod postgres;
+mod reverse_names;
+mod scripts;
+mod smuggling;
+mod starttls;
+mod tidy;
