@@ -1,13 +1,19 @@
 //! The API of a running server, for the command line and the console: HTTP on loopback, a token, JSON.
+//!
+//! An operation ([`operation::Operation`]) is one function over what a server has. The server runs it
+//! for a request (`http.rs`), the command line sends it (`client.rs`) or, where no server runs,
+//! runs the same function itself. A new operation is a struct in one of the files here and its line
+//! in `http.rs`.
 
-use std::sync::Arc;
+pub mod accounts;
+pub mod client;
+pub mod history;
+mod http;
+pub mod operation;
+pub mod quarantine;
+pub mod queue;
+pub mod status;
+mod token;
 
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-
-use crate::node::Node;
-
-#[allow(unused_variables, clippy::todo)]
-pub async fn serve(node: Arc<Node>, listener: TcpListener, token: String, stop: CancellationToken) {
-    todo!()
-}
+pub use http::serve;
+pub use token::{read_token, token};

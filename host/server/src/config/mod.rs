@@ -20,7 +20,7 @@ pub mod read;
 mod read_tests;
 mod sections;
 pub mod suggest;
-mod table;
+pub(crate) mod table;
 pub mod units;
 
 pub use sections::{MECHANISMS, VERBS};

@@ -64,9 +64,7 @@ pub fn parse(text: &str, file: &Path) -> Result<Loaded, Vec<Problem>> {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let (root, syntax) = DeTable::parse_recoverable(text);
     if !syntax.is_empty() {
-        let mut problems: Vec<_> = syntax.iter().map(|error| syntax_problem(error, text, file)).collect();
-        problems.sort_by_key(|problem| problem.line);
-        return Err(problems);
+        return Err(syntax_problems(&syntax, text, file));
     }
     let reader = Reader::new(file, &absolute, text);
     let config = decode(&reader, reader.root(root.get_ref()), absolute.clone());
@@ -125,11 +123,15 @@ fn cannot_read(error: &std::io::Error) -> String {
     }
 }
 
-fn syntax_problem(error: &toml::de::Error, text: &str, file: &Path) -> Problem {
-    Problem {
+/// What is not TOML, in the order of lines.
+pub(crate) fn syntax_problems(errors: &[toml::de::Error], text: &str, file: &Path) -> Vec<Problem> {
+    let problem = |error: &toml::de::Error| Problem {
         file: file.to_owned(),
         line: error.span().map(|span| line_of(text, span.start)),
         key: String::new(),
         message: format!("this is not TOML: {}", error.message().replace('\n', "; ")),
-    }
+    };
+    let mut problems: Vec<_> = errors.iter().map(problem).collect();
+    problems.sort_by_key(|problem| problem.line);
+    problems
 }

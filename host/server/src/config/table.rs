@@ -15,7 +15,7 @@ use super::suggest::nearest;
 use super::units;
 
 /// The file and all that was found wrong with it.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     /// As the operator named it.
     file: &'a Path,
     /// The same, absolute: where relative paths start.
@@ -30,7 +30,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(file: &'a Path, absolute: &'a Path, text: &'a str) -> Self {
+    pub(crate) fn new(file: &'a Path, absolute: &'a Path, text: &'a str) -> Self {
         Self {
             file,
             absolute,
@@ -42,25 +42,25 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn root(&'a self, table: &'a DeTable<'a>) -> Section<'a> {
+    pub(crate) fn root(&'a self, table: &'a DeTable<'a>) -> Section<'a> {
         Section { reader: self, path: String::new(), table: Some(table), at: None }
     }
 
     /// A path of the file, relative to the folder the file lies in.
-    pub(super) fn resolve(&self, path: &str) -> PathBuf {
+    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
         self.absolute.parent().unwrap_or(Path::new("")).join(path)
     }
 
-    pub(super) fn error(&self, at: Option<usize>, key: &str, message: impl Into<String>) {
+    pub(crate) fn error(&self, at: Option<usize>, key: &str, message: impl Into<String>) {
         self.errors.borrow_mut().push(self.problem(at, key, message.into()));
     }
 
-    pub(super) fn warn(&self, at: Option<usize>, key: &str, message: impl Into<String>) {
+    pub(crate) fn warn(&self, at: Option<usize>, key: &str, message: impl Into<String>) {
         self.warnings.borrow_mut().push(self.problem(at, key, message.into()));
     }
 
     /// Errors and warnings in the order of their lines; those without a line first.
-    pub(super) fn into_problems(self) -> (Vec<Problem>, Vec<Problem>) {
+    pub(crate) fn into_problems(self) -> (Vec<Problem>, Vec<Problem>) {
         let known = self.known.take();
         for (path, name, at) in self.unknown.take() {
             let message = unknown_key(&known, &path, &name);
@@ -112,42 +112,42 @@ fn unknown_key(known: &BTreeMap<String, Vec<&'static str>>, path: &str, name: &s
 }
 
 /// `smtp` and `max-errors` make `smtp.max-errors`; what is no bare key is quoted.
-pub(super) fn join(path: &str, name: &str) -> String {
+pub(crate) fn join(path: &str, name: &str) -> String {
     let bare = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     let name = if bare { name.to_owned() } else { format!("\"{}\"", name.escape_default()) };
     if path.is_empty() { name } else { format!("{path}.{name}") }
 }
 
 /// One table, present or not.
-pub(super) struct Section<'a> {
-    pub(super) reader: &'a Reader<'a>,
-    pub(super) path: String,
+pub(crate) struct Section<'a> {
+    pub(crate) reader: &'a Reader<'a>,
+    pub(crate) path: String,
     table: Option<&'a DeTable<'a>>,
     /// Offset of what opened it.
-    pub(super) at: Option<usize>,
+    pub(crate) at: Option<usize>,
 }
 
 /// One value with its place.
-pub(super) struct Entry<'a> {
-    pub(super) reader: &'a Reader<'a>,
-    pub(super) path: String,
-    pub(super) at: usize,
-    pub(super) value: &'a DeValue<'a>,
+pub(crate) struct Entry<'a> {
+    pub(crate) reader: &'a Reader<'a>,
+    pub(crate) path: String,
+    pub(crate) at: usize,
+    pub(crate) value: &'a DeValue<'a>,
 }
 
 impl<'a> Section<'a> {
     /// Whether the file has this table.
-    pub(super) fn written(&self) -> bool {
+    pub(crate) fn written(&self) -> bool {
         self.table.is_some()
     }
 
-    pub(super) fn get(&self, name: &'static str) -> Option<Entry<'a>> {
+    pub(crate) fn get(&self, name: &'static str) -> Option<Entry<'a>> {
         self.reader.known.borrow_mut().entry(self.path.clone()).or_default().push(name);
         self.entries().find(|(key, _)| *key == name).map(|(_, entry)| entry)
     }
 
     /// All keys as they stand, for tables whose keys are the operator's.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, Entry<'a>)> + use<'a> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'a str, Entry<'a>)> + use<'a> {
         let (reader, path) = (self.reader, self.path.clone());
         self.table.into_iter().flat_map(|table| table.iter()).map(move |(key, value)| {
             let name: &'a str = key.get_ref();
@@ -156,29 +156,29 @@ impl<'a> Section<'a> {
         })
     }
 
-    pub(super) fn error(&self, name: &str, message: impl Into<String>) {
+    pub(crate) fn error(&self, name: &str, message: impl Into<String>) {
         self.reader.error(self.at, &join(&self.path, name), message);
     }
 
-    pub(super) fn bool(&self, name: &'static str, default: bool) -> bool {
+    pub(crate) fn bool(&self, name: &'static str, default: bool) -> bool {
         self.get(name).and_then(|entry| entry.bool()).unwrap_or(default)
     }
 
-    pub(super) fn text(&self, name: &'static str, default: &str) -> String {
+    pub(crate) fn text(&self, name: &'static str, default: &str) -> String {
         self.get(name).and_then(|entry| entry.text()).unwrap_or(default).to_owned()
     }
 
-    pub(super) fn size(&self, name: &'static str, default: u64) -> u64 {
+    pub(crate) fn size(&self, name: &'static str, default: u64) -> u64 {
         self.get(name).and_then(|entry| entry.size()).unwrap_or(default)
     }
 
     /// 0 is allowed.
-    pub(super) fn duration(&self, name: &'static str, default: Duration) -> Duration {
+    pub(crate) fn duration(&self, name: &'static str, default: Duration) -> Duration {
         self.get(name).and_then(|entry| entry.duration()).unwrap_or(default)
     }
 
     /// For waits that must end.
-    pub(super) fn finite(&self, name: &'static str, default: Duration) -> Duration {
+    pub(crate) fn finite(&self, name: &'static str, default: Duration) -> Duration {
         let Some(entry) = self.get(name) else { return default };
         match entry.duration() {
             Some(time) if time.is_zero() => {
@@ -190,24 +190,24 @@ impl<'a> Section<'a> {
         }
     }
 
-    pub(super) fn count<T: TryFrom<i64>>(&self, name: &'static str, default: T) -> T {
+    pub(crate) fn count<T: TryFrom<i64>>(&self, name: &'static str, default: T) -> T {
         self.get(name).and_then(|entry| entry.count()).unwrap_or(default)
     }
 
-    pub(super) fn float(&self, name: &'static str, default: f64) -> f64 {
+    pub(crate) fn float(&self, name: &'static str, default: f64) -> f64 {
         self.get(name).and_then(|entry| entry.float()).unwrap_or(default)
     }
 
-    pub(super) fn choice<T: Copy>(&self, name: &'static str, choices: &[(&'static str, T)], default: T) -> T {
+    pub(crate) fn choice<T: Copy>(&self, name: &'static str, choices: &[(&'static str, T)], default: T) -> T {
         self.get(name).and_then(|entry| entry.choice(choices)).unwrap_or(default)
     }
 
-    pub(super) fn file(&self, name: &'static str, default: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &'static str, default: &str) -> PathBuf {
         self.reader.resolve(&self.text(name, default))
     }
 
     /// Strings, each read by `each`; a single string counts as a list of one.
-    pub(super) fn list<T>(
+    pub(crate) fn list<T>(
         &self,
         name: &'static str,
         default: Vec<T>,
@@ -216,7 +216,7 @@ impl<'a> Section<'a> {
         self.get(name).map_or(default, |entry| entry.list(each))
     }
 
-    pub(super) fn networks(&self, name: &'static str, default: Vec<Network>) -> Vec<Network> {
+    pub(crate) fn networks(&self, name: &'static str, default: Vec<Network>) -> Vec<Network> {
         let Some(entry) = self.get(name) else { return default };
         let networks = entry.list(super::network::parse);
         for network in &networks {
@@ -228,7 +228,7 @@ impl<'a> Section<'a> {
     }
 
     /// A table below this one.
-    pub(super) fn section(&self, name: &'static str) -> Section<'a> {
+    pub(crate) fn section(&self, name: &'static str) -> Section<'a> {
         let entry = self.get(name);
         let path = join(&self.path, name);
         match entry {
@@ -238,7 +238,7 @@ impl<'a> Section<'a> {
     }
 
     /// `[[name]]`
-    pub(super) fn sections(&self, name: &'static str) -> Vec<Section<'a>> {
+    pub(crate) fn sections(&self, name: &'static str) -> Vec<Section<'a>> {
         let Some(entry) = self.get(name) else { return Vec::new() };
         let DeValue::Array(items) = entry.value else {
             entry.error(format!("is {}: write [[{name}]] with double brackets", describe(entry.value)));
@@ -248,7 +248,7 @@ impl<'a> Section<'a> {
     }
 
     /// Names nobody asked for become errors.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         let known = self.reader.known.borrow();
         let names = known.get(&self.path);
         for (name, entry) in self.entries() {
@@ -260,11 +260,11 @@ impl<'a> Section<'a> {
 }
 
 impl<'a> Entry<'a> {
-    pub(super) fn error(&self, message: impl Into<String>) {
+    pub(crate) fn error(&self, message: impl Into<String>) {
         self.reader.error(Some(self.at), &self.path, message);
     }
 
-    pub(super) fn warn(&self, message: impl Into<String>) {
+    pub(crate) fn warn(&self, message: impl Into<String>) {
         self.reader.warn(Some(self.at), &self.path, message);
     }
 
@@ -277,21 +277,21 @@ impl<'a> Entry<'a> {
         self.path.rsplit('.').next().unwrap_or(&self.path)
     }
 
-    pub(super) fn bool(&self) -> Option<bool> {
+    pub(crate) fn bool(&self) -> Option<bool> {
         match self.value {
             DeValue::Boolean(value) => Some(*value),
             _ => self.mismatch(&format!("true or false: write {} = true, without quotes", self.name())),
         }
     }
 
-    pub(super) fn text(&self) -> Option<&'a str> {
+    pub(crate) fn text(&self) -> Option<&'a str> {
         match self.value {
             DeValue::String(text) => Some(text),
             _ => self.mismatch(&format!("a text: write {} = \"…\"", self.name())),
         }
     }
 
-    pub(super) fn size(&self) -> Option<u64> {
+    pub(crate) fn size(&self) -> Option<u64> {
         match self.value {
             DeValue::String(text) => self.checked(units::parse_size(text)),
             DeValue::Integer(number) if number.as_str() == "0" => Some(0),
@@ -303,7 +303,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    pub(super) fn duration(&self) -> Option<Duration> {
+    pub(crate) fn duration(&self) -> Option<Duration> {
         match self.value {
             DeValue::String(text) => self.checked(units::parse_duration(text)),
             DeValue::Integer(number) if number.as_str() == "0" => Some(Duration::ZERO),
@@ -317,7 +317,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    pub(super) fn count<T: TryFrom<i64>>(&self) -> Option<T> {
+    pub(crate) fn count<T: TryFrom<i64>>(&self) -> Option<T> {
         let DeValue::Integer(number) = self.value else {
             return self.mismatch(&format!("a whole number: write {} = 100, without quotes", self.name()));
         };
@@ -335,7 +335,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    pub(super) fn float(&self) -> Option<f64> {
+    pub(crate) fn float(&self) -> Option<f64> {
         let value = match self.value {
             DeValue::Float(number) => number.as_str().parse().ok(),
             DeValue::Integer(number) => number.as_str().parse().ok(),
@@ -350,7 +350,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    pub(super) fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
+    pub(crate) fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
         let names = || choices.iter().map(|(name, _)| *name);
         let all = names().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
         let DeValue::String(text) = self.value else {
@@ -366,7 +366,7 @@ impl<'a> Entry<'a> {
         None
     }
 
-    pub(super) fn list<T>(&self, each: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+    pub(crate) fn list<T>(&self, each: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
         match self.value {
             DeValue::String(text) => self.checked(each(text)).into_iter().collect(),
             DeValue::Array(items) => items
@@ -386,7 +386,7 @@ impl<'a> Entry<'a> {
     }
 
     /// As a table; anything else is an error and reads as an empty one.
-    pub(super) fn section(self) -> Section<'a> {
+    pub(crate) fn section(self) -> Section<'a> {
         let table = match self.value {
             DeValue::Table(table) => Some(table),
             _ => {
@@ -406,20 +406,20 @@ impl<'a> Entry<'a> {
         }
     }
 
-    pub(super) fn items(&self) -> Vec<Entry<'a>> {
+    pub(crate) fn items(&self) -> Vec<Entry<'a>> {
         match self.value {
             DeValue::Array(items) => items.iter().enumerate().map(|(index, item)| self.item(index, item)).collect(),
             _ => Vec::new(),
         }
     }
 
-    pub(super) fn checked<T>(&self, result: Result<T, String>) -> Option<T> {
+    pub(crate) fn checked<T>(&self, result: Result<T, String>) -> Option<T> {
         result.map_err(|message| self.error(message)).ok()
     }
 }
 
 /// For messages: what stands there instead.
-pub(super) fn describe(value: &DeValue<'_>) -> String {
+pub(crate) fn describe(value: &DeValue<'_>) -> String {
     const SHOWN_CHARACTERS_MAX: usize = 40;
     match value {
         DeValue::String(text) if text.chars().count() <= SHOWN_CHARACTERS_MAX => format!("the text {text:?}"),

@@ -1,1 +1,0 @@
-//! accounts.toml as a backend of accounts, for those who keep configuration in git.

@@ -1,0 +1,90 @@
+//! Operations on held messages: quarantine and challenge.
+
+use postwarden_store::{HistoryRecord, HoldReason, Id};
+use serde::{Deserialize, Serialize};
+
+use super::operation::{Operation, Parts, Refused};
+use super::queue::{MessagePage, MessageView, parse_id};
+
+const PAGE: usize = 200;
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ListHeld {
+    pub reason: Option<HoldReason>,
+    pub after: Option<String>,
+}
+
+impl Operation for ListHeld {
+    type Reply = MessagePage;
+    const ROUTE: &'static str = "quarantine/list";
+
+    async fn run(self, parts: &Parts<'_>) -> Result<MessagePage, Refused> {
+        let after: Option<Id> = self.after.as_deref().map(parse_id).transpose()?;
+        let held = parts.store.list_held(self.reason, after, PAGE).await?;
+        let next = held.last().filter(|_| held.len() >= PAGE).map(|message| message.id.to_string());
+        Ok(MessagePage { messages: held.iter().map(MessageView::from).collect(), next })
+    }
+}
+
+/// To its recipients.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseHeld {
+    pub id: String,
+}
+
+impl Operation for ReleaseHeld {
+    type Reply = MessageView;
+    const ROUTE: &'static str = "quarantine/release";
+
+    async fn run(self, parts: &Parts<'_>) -> Result<MessageView, Refused> {
+        let message = held(parts, &self.id).await?;
+        parts.store.release(parse_id(&self.id)?, parts.now).await?;
+        parts.wake_queue();
+        Ok(message)
+    }
+}
+
+/// Gone without a bounce.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteHeld {
+    pub id: String,
+}
+
+impl Operation for DeleteHeld {
+    type Reply = MessageView;
+    const ROUTE: &'static str = "quarantine/delete";
+
+    async fn run(self, parts: &Parts<'_>) -> Result<MessageView, Refused> {
+        let message = held(parts, &self.id).await?;
+        parts.store.delete(parse_id(&self.id)?).await?;
+        parts.store.note(removed(parts, &message, "deleted from quarantine by an operator")).await?;
+        Ok(message)
+    }
+}
+
+async fn held(parts: &Parts<'_>, id: &str) -> Result<MessageView, Refused> {
+    let message = super::queue::load(parts, id).await?;
+    if message.hold.is_none() {
+        let text = format!("{id} is not held but in the queue: see \"postwarden queue show {id}\"");
+        return Err(Refused::not_found(text));
+    }
+    Ok(MessageView::from(&message))
+}
+
+/// The record of a message that an operator took away.
+pub(super) fn removed(parts: &Parts<'_>, message: &MessageView, detail: &str) -> HistoryRecord {
+    HistoryRecord {
+        time: parts.now,
+        id: message.id.clone(),
+        event: "removed".into(),
+        client: message.envelope.client.clone(),
+        sender: message.envelope.sender.clone(),
+        recipients: message.recipients.iter().map(|recipient| recipient.recipient.address.clone()).collect(),
+        size: message.size,
+        detail: detail.into(),
+        ..HistoryRecord::default()
+    }
+}

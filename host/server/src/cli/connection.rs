@@ -1,0 +1,109 @@
+//! Where a command does its work: at the running server, or on the store itself where none runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use postwarden_store::{Accounts, Store};
+
+use super::failure::Failure;
+use super::output::note;
+use crate::admin::client::Client;
+use crate::admin::operation::{Operation, Parts};
+use crate::config::read::Loaded;
+use crate::config::{AccountsBackend, Config, read};
+
+/// Places of the configuration file, in the order they are tried.
+const PLACES: &[&str] = &["postwarden.toml", "/etc/postwarden/postwarden.toml"];
+
+pub(super) enum Connection {
+    Server(Client),
+    Direct(Box<Direct>),
+}
+
+pub(super) struct Direct {
+    runtime: tokio::runtime::Runtime,
+    config: Arc<Config>,
+    store: Arc<dyn Store>,
+    accounts: Arc<dyn Accounts + Send + Sync>,
+}
+
+impl Connection {
+    /// To the server of this configuration; or to its store.
+    pub(super) fn open(file: Option<&Path>) -> Result<Self, Failure> {
+        let config = load(file)?.config;
+        match Client::connect(&config)? {
+            Some(client) => Ok(Self::Server(client)),
+            None => Self::direct(config),
+        }
+    }
+
+    /// To the server; an error where none runs.
+    pub(super) fn server(file: Option<&Path>) -> Result<Self, Failure> {
+        let config = load(file)?.config;
+        match Client::connect(&config)? {
+            Some(client) => Ok(Self::Server(client)),
+            None => Err(Failure::refused(format!(
+                "no server answers at {} (admin.bind): start it with \"postwarden serve\"",
+                config.admin.bind
+            ))),
+        }
+    }
+
+    fn direct(config: Config) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let store = runtime.block_on(open_store(&config)).map_err(|error| {
+            Failure::refused(format!(
+                "no server answers at {} (admin.bind), and the store cannot be opened: {error:#}",
+                config.admin.bind
+            ))
+        })?;
+        let accounts: Arc<dyn Accounts + Send + Sync> = match config.accounts {
+            AccountsBackend::Store => store.clone(),
+            AccountsBackend::File => Arc::new(crate::accounts_file::AccountsFile::open(&config)?),
+        };
+        note(format!("no server answers at {}: working on the store itself", config.admin.bind));
+        Ok(Self::Direct(Box::new(Direct { runtime, config: Arc::new(config), store, accounts })))
+    }
+
+    pub(super) fn call<O: Operation>(&self, operation: O) -> Result<O::Reply, Failure> {
+        match self {
+            Self::Server(client) => Ok(client.call(&operation)?),
+            Self::Direct(direct) => {
+                let parts = Parts {
+                    config: direct.config.clone(),
+                    store: direct.store.as_ref(),
+                    accounts: direct.accounts.as_ref(),
+                    node: None,
+                    now: crate::node::now(),
+                };
+                Ok(direct.runtime.block_on(operation.run(&parts))?)
+            }
+        }
+    }
+}
+
+/// The file a command works with.
+pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(file) = given {
+        return Ok(file.to_owned());
+    }
+    PLACES.iter().map(PathBuf::from).find(|file| file.is_file()).ok_or_else(|| {
+        Failure::usage(format!(
+            "there is no configuration: neither --config FILE nor $POSTWARDEN_CONFIG is given, and neither {} exists.\n\
+             To try the server without one: postwarden dev\n\
+             To write one, begin with these lines and run \"postwarden check\":\n\n    \
+             hostname = \"mx.example.com\"\n    [domains.\"example.com\"]",
+            PLACES.join(" nor ")
+        ))
+    })
+}
+
+pub(super) fn load(given: Option<&Path>) -> Result<Loaded, Failure> {
+    let file = find(given)?;
+    read::load(&file).map_err(|errors| Failure::configuration(&file, &errors))
+}
+
+/// The store itself; refused where a server owns it.
+async fn open_store(_config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    anyhow::bail!("this version cannot do so yet")
+}
