@@ -20,5 +20,6 @@ mod postgres;
 mod reverse_names;
 mod scripts;
 mod smuggling;
+mod space;
 mod starttls;
 mod tidy;
