@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 
 use postwarden_store::Timestamp;
 use postwarden_store::queue::{Job, LEASE, Lease, Route};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::maildir::Maildirs;
 use super::part::{Claimed, Part};
+use super::remote::{Destinations, Hop, Protocol};
 use super::settle::settle;
-use super::{local, remote};
-use crate::config::LocalDelivery;
+use super::{clock, local, remote};
+use crate::config::{Config, LocalDelivery};
 use crate::node::Node;
 
 /// Messages that are claimed and not yet settled. With 64 KiB in memory for each at most: 32 MiB.
@@ -27,6 +28,8 @@ const LOCAL_BATCHES_MAX: usize = 2;
 const GATHER: Duration = Duration::from_millis(10);
 /// The queue is looked at so often even if nothing is known to be due (another node may have filled it).
 const IDLE_MAX: Duration = Duration::from_secs(30);
+/// Pause where something is said to be due and a claim gets nothing (another node was faster).
+const UNCLAIMABLE: Duration = Duration::from_millis(250);
 /// Pause after the first failure of the store; doubles up to the longest.
 const FAULT_PAUSE: Duration = Duration::from_millis(500);
 const FAULT_PAUSE_MAX: Duration = Duration::from_secs(15);
@@ -39,45 +42,71 @@ struct Dispatcher {
     maildirs: Arc<Maildirs>,
     slots: Arc<Semaphore>,
     batches: Arc<Semaphore>,
+    destinations: Destinations,
     tasks: TaskTracker,
     started: Timestamp,
 }
 
+/// Who takes the mail for a route.
+enum Way {
+    Mailbox,
+    Hop(Hop),
+    None(String),
+}
+
+fn way(config: &Config, route: &Route) -> Way {
+    match (route, &config.delivery.local, &config.delivery.smarthost) {
+        (Route::Local(_), LocalDelivery::Maildir { .. }, _) => Way::Mailbox,
+        (Route::Local(_), LocalDelivery::Lmtp { to }, _) => Way::Hop(Hop { protocol: Protocol::Lmtp, to: to.clone() }),
+        (Route::Remote(_), _, Some(to)) => Way::Hop(Hop { protocol: Protocol::Smtp, to: to.clone() }),
+        (Route::Remote(domain), _, None) => Way::None(domain.clone()),
+    }
+}
+
 /// Runs until `stop`; then finishes what is in progress within a limit and releases the rest.
 pub async fn run(node: Arc<Node>, stop: CancellationToken) {
+    let tasks = TaskTracker::new();
     let dispatcher = Dispatcher {
         started: node.now().saturating_sub(millis(node.started.elapsed())),
         maildirs: Arc::new(Maildirs::new()),
         slots: Arc::new(Semaphore::new(MESSAGES_IN_PROGRESS_MAX)),
         batches: Arc::new(Semaphore::new(LOCAL_BATCHES_MAX)),
-        tasks: TaskTracker::new(),
+        destinations: Destinations::new(Arc::clone(&node), tasks.clone(), stop.clone()),
+        tasks,
         node,
     };
     let renewing = CancellationToken::new();
     let renewal = tokio::spawn(renew(Arc::clone(&dispatcher.node), Arc::clone(&dispatcher.slots), renewing.clone()));
-    tokio::select! {
-        () = dispatcher.claim_all() => {}
-        () = stop.cancelled() => {}
-    }
+    dispatcher.claim_until(&stop).await;
     dispatcher.finish().await;
     renewing.cancel();
     let _ = renewal.await;
 }
 
 impl Dispatcher {
-    /// Never ends.
-    async fn claim_all(&self) {
+    /// Looks at `stop` only between claims: what was claimed is always handed out.
+    async fn claim_until(&self, stop: &CancellationToken) {
         let mut fault_pause = FAULT_PAUSE;
         let mut last = None;
+        let mut watch = clock::Watch::new(self.node.now());
+        self.repair();
         loop {
-            // Room first: a claim that cannot be worked on only blocks other nodes.
-            let Ok(batch) = Arc::clone(&self.batches).acquire_owned().await else { return };
-            let Ok(first) = Arc::clone(&self.slots).acquire_owned().await else { return };
-            if let Some(since) = last.map(|last: Instant| last.elapsed())
-                && since < GATHER
-            {
-                tokio::time::sleep(GATHER - since).await;
+            if watch.put_back(self.node.now()) {
+                tracing::warn!(target: "delivery", "the clock was put back; looking for messages that would wait too long");
+                self.repair();
             }
+            // Room first: a claim that cannot be worked on only blocks other nodes.
+            let room = async {
+                let batch = Arc::clone(&self.batches).acquire_owned().await.ok()?;
+                let slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
+                if let Some(since) = last.map(|last: Instant| last.elapsed())
+                    && since < GATHER
+                {
+                    tokio::time::sleep(GATHER - since).await;
+                }
+                Some((batch, slot))
+            };
+            let Some(Some((batch, first))) = stop.run_until_cancelled(room).await else { return };
             let limit = (self.slots.available_permits() + 1).min(CLAIM_MESSAGES_MAX);
             let mut slots = vec![first];
             while slots.len() < limit
@@ -90,20 +119,38 @@ impl Dispatcher {
             match self.claim(limit).await {
                 Ok(jobs) => {
                     fault_pause = FAULT_PAUSE;
-                    let all = jobs.len() < limit;
-                    self.hand_out(jobs.into_iter().zip(slots).map(|(job, slot)| Claimed::new(job, slot)), batch);
+                    let (none, all) = (jobs.is_empty(), jobs.len() < limit);
+                    let claimed = jobs.into_iter().zip(slots).map(|(job, slot)| Claimed::new(job, slot)).collect();
+                    self.hand_out(claimed, batch).await;
                     if all {
-                        self.sleep().await;
+                        stop.run_until_cancelled(self.sleep(none)).await;
                     }
                 }
                 Err(error) => {
                     drop((batch, slots));
                     tracing::error!(target: "delivery", %error, "cannot claim from the queue; trying again");
-                    tokio::time::sleep(fault_pause).await;
+                    stop.run_until_cancelled(tokio::time::sleep(fault_pause)).await;
                     fault_pause = (fault_pause * 2).min(FAULT_PAUSE_MAX);
                 }
             }
         }
+    }
+
+    /// Beside the rest: the queue may be long.
+    fn repair(&self) {
+        let node = Arc::clone(&self.node);
+        self.tasks.spawn(async move {
+            match clock::repair(&node).await {
+                Ok(0) => {}
+                Ok(count) => {
+                    tracing::warn!(target: "delivery", count, "recipients that a wrong clock had put off are due now");
+                    node.queue_wake.notify_one();
+                }
+                Err(error) => {
+                    tracing::error!(target: "delivery", %error, "cannot look for messages that wait too long")
+                }
+            }
+        });
     }
 
     async fn claim(&self, limit: usize) -> postwarden_store::Result<Vec<Job>> {
@@ -112,8 +159,8 @@ impl Dispatcher {
         self.node.store.claim(now, limit, lease).await
     }
 
-    /// Until something may be due.
-    async fn sleep(&self) {
+    /// Until something may be due. `none`: the last claim got nothing.
+    async fn sleep(&self, none: bool) {
         let wait = match self.node.store.next_due().await {
             Ok(Some(due)) => Duration::from_millis(u64::try_from(due.saturating_sub(self.node.now())).unwrap_or(0)),
             Ok(None) => IDLE_MAX,
@@ -122,33 +169,42 @@ impl Dispatcher {
                 FAULT_PAUSE_MAX
             }
         };
-        // At least a little, so that a due that cannot be claimed makes no busy loop.
-        let wait = wait.clamp(GATHER, IDLE_MAX);
+        // What is due and cannot be claimed makes no busy loop.
+        let wait = wait.clamp(if none { UNCLAIMABLE } else { GATHER }, IDLE_MAX);
         let _ = tokio::time::timeout(wait, self.node.queue_wake.notified()).await;
     }
 
     /// Gives each part to its way. `batch` is held until the local part is settled.
-    fn hand_out(&self, claimed: impl Iterator<Item = Arc<Claimed>>, batch: tokio::sync::OwnedSemaphorePermit) {
+    async fn hand_out(&self, claimed: Vec<Arc<Claimed>>, batch: OwnedSemaphorePermit) {
         let config = self.node.config.load_full();
         let mut mailboxes = Vec::new();
+        let mut hops: Vec<(Hop, Part)> = Vec::new();
         for claimed in claimed {
             let mut local = Vec::new();
             let mut waiting = Vec::new();
+            let mut by_hop: Vec<(Hop, Vec<u32>)> = Vec::new();
             for recipient in &claimed.message.recipients {
-                match (&recipient.recipient.route, &config.delivery.local) {
-                    (Route::Local(_), _) => local.push(recipient.index),
-                    (Route::Remote(domain), _) => waiting.push((recipient.index, remote::no_way(domain))),
+                match way(&config, &recipient.recipient.route) {
+                    Way::Mailbox => local.push(recipient.index),
+                    Way::None(domain) => waiting.push((recipient.index, remote::no_way(&domain))),
+                    Way::Hop(hop) => match by_hop.iter_mut().find(|(known, _)| *known == hop) {
+                        Some((_, indexes)) => indexes.push(recipient.index),
+                        None => by_hop.push((hop, vec![recipient.index])),
+                    },
                 }
             }
             if !local.is_empty() {
                 mailboxes.push(Part { claimed: Arc::clone(&claimed), indexes: local });
             }
+            hops.extend(
+                by_hop.into_iter().map(|(hop, indexes)| (hop, Part { claimed: Arc::clone(&claimed), indexes })),
+            );
             if !waiting.is_empty() {
                 let node = Arc::clone(&self.node);
                 self.tasks.spawn(async move { settle(&node, &claimed.message, waiting).await });
             }
         }
-        let _ = LocalDelivery::Maildir { pattern: String::new() };
+        // Mailboxes first: handing to a busy destination may wait.
         if !mailboxes.is_empty() {
             let (node, maildirs, started) = (Arc::clone(&self.node), Arc::clone(&self.maildirs), self.started);
             self.tasks.spawn(async move {
@@ -156,11 +212,15 @@ impl Dispatcher {
                 drop(batch);
             });
         }
+        for (hop, part) in hops {
+            self.destinations.enqueue(&hop, part).await;
+        }
     }
 
     /// No new work; what is in progress gets a limited time.
     async fn finish(&self) {
         self.tasks.close();
+        self.destinations.release().await;
         if tokio::time::timeout(STOP_LIMIT, self.tasks.wait()).await.is_err() {
             tracing::warn!(target: "delivery", left = self.tasks.len(), "deliveries are cut off by the stop; they will be repeated");
         }

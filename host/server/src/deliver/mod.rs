@@ -4,6 +4,7 @@
 //! what came of it, by `schedule`, and `bounce` writes the notices. `usage` measures mailboxes.
 
 mod bounce;
+mod clock;
 mod dispatch;
 mod local;
 mod maildir;

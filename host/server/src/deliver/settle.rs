@@ -202,3 +202,6 @@ fn log(message: &QueuedMessage, recipient: &QueuedRecipient, decided: &Decided, 
         detail,
     );
 }
+
+#[cfg(test)]
+mod tests;
