@@ -1,6 +1,8 @@
 //! The header section of a message: which fields stand in it and where it ends. It reads, it never
 //! changes; no decoding. Each function looks at each byte a bounded number of times.
 
+use std::borrow::Cow;
+
 use memchr::memchr;
 
 /// One header field, as it stands in the message.
@@ -90,6 +92,25 @@ pub fn hops(message: &[u8]) -> usize {
     fields(message).filter(|field| field.is("Received")).count()
 }
 
+/// The message (or its first bytes) without the fields of this name. A field that may go on behind
+/// what is at hand stays. Nothing is copied where there is no such field.
+pub fn without<'a>(message: &'a [u8], name: &str) -> Cow<'a, [u8]> {
+    let mut kept: Option<Vec<u8>> = None;
+    let mut from = 0;
+    for field in fields(message).filter(|field| field.is(name) && field.end < message.len()) {
+        let kept = kept.get_or_insert_with(|| Vec::with_capacity(message.len()));
+        kept.extend_from_slice(message.get(from..field.start).unwrap_or(&[]));
+        from = field.end;
+    }
+    match kept {
+        None => Cow::Borrowed(message),
+        Some(mut kept) => {
+            kept.extend_from_slice(message.get(from..).unwrap_or(&[]));
+            Cow::Owned(kept)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -151,6 +172,15 @@ mod tests {
             let (head, body) = split(&bytes);
             assert!(head.len() + body.len() <= 6);
         }
+    }
+
+    #[test]
+    fn fields_can_be_left_out() {
+        assert_eq!(*without(MESSAGE, "received"), *b"Subject: one\r\n two\r\n\r\nReceived: body\r\n");
+        assert!(matches!(without(MESSAGE, "Date"), Cow::Borrowed(_)));
+        // It may go on.
+        assert_eq!(*without(b"A: b\r\nC: d\r\n", "C"), *b"A: b\r\nC: d\r\n");
+        assert_eq!(*without(b"A: b\r\nC: d\r\n", "A"), *b"C: d\r\n");
     }
 
     #[test]

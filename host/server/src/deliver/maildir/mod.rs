@@ -3,7 +3,8 @@
 //!
 //! The name in `new/` follows from the queue id and the recipient's position: a delivery that is
 //! repeated after a crash finds its own file and makes no second one. Line ends are LF in the file,
-//! as readers of Maildirs expect; nothing else of the content changes.
+//! as readers of Maildirs expect, and a Return-Path that the client wrote gives way to the true one;
+//! nothing else of the content changes.
 
 pub(crate) mod path;
 pub(crate) mod sync;
@@ -16,10 +17,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
+use postwarden_mail::header;
 use sync::{Syncer, Systems, sync_folder};
 pub(crate) use write::{Chunks, Source};
 use write::{Target, to_lf, write_inline, write_stream};
 
+/// A message has one, and final delivery sets it (RFC 5321 section 4.4).
+const RETURN_PATH: &str = "Return-Path";
 /// What lies in `tmp/` longer than this was left by a killed process.
 const LEFTOVER_AGE: Duration = Duration::from_secs(36 * 3600);
 /// Files looked at in one `tmp/` at once.
@@ -162,7 +166,7 @@ impl Batch {
         let mut steps = Vec::with_capacity(parcel.copies.len());
         match &mut parcel.content {
             Source::Inline(bytes) => {
-                let body = to_lf(bytes);
+                let body = to_lf(&header::without(bytes, RETURN_PATH));
                 for copy in &parcel.copies {
                     let mut step = self.open(copy, found);
                     if let Step::Written(target) = &mut step {

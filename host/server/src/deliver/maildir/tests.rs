@@ -32,7 +32,8 @@ fn one_message_with_lf_line_ends() {
     let mailbox = root.path().join("example.com/alice");
     let name = file_name(1_795_000_000_123, "0abc", 2, "mx/ex:ample.com");
     assert_eq!(name, "1795000000.Q0abcR2.mx_ex_ample.com");
-    let stored = deliver_one(&Maildirs::new(), copy(&mailbox, &name), b"A: b\r\n\r\nbody\r\n").unwrap();
+    let stored =
+        deliver_one(&Maildirs::new(), copy(&mailbox, &name), b"A: b\r\nreturn-path: <forged>\r\n\r\nbody\r\n").unwrap();
     let text = "Return-Path: <>\nA: b\n\nbody\n";
     assert!(matches!(stored, Stored::New(bytes) if bytes == text.len() as u64));
     assert_eq!(files(&mailbox, "new"), [(name, text.to_owned())]);
@@ -51,7 +52,8 @@ fn a_batch_over_many_mailboxes_and_chunks() {
         }
         let mailboxes: Vec<PathBuf> = (0..40).map(|n| root.path().join(format!("{shared}{n}"))).collect();
         let stream: Source = Source::Stream(Box::new(|| {
-            let mut chunks = vec![b"A: b\r".to_vec(), b"\n\r\n".to_vec(), vec![b'x'; 70_000]].into_iter();
+            let mut chunks =
+                vec![b"Return-Path:\r\n forged\r\nA: b\r".to_vec(), b"\n\r\n".to_vec(), vec![b'x'; 70_000]].into_iter();
             Ok(Box::new(move || Ok(chunks.next())))
         }));
         let parcels = vec![

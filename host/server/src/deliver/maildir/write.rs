@@ -6,6 +6,8 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use postwarden_mail::header;
+
 use super::Copy;
 use super::sync::sync_folder;
 
@@ -142,8 +144,13 @@ pub(super) fn write_stream(
         target.put(&head);
     }
     let read = stream.and_then(|mut next| {
+        let mut first = true;
         while let Some(chunk) = next()? {
-            let chunk = ends.convert(&chunk);
+            // The header section is in the first chunk; who makes a longer one may keep its field.
+            let chunk = match std::mem::take(&mut first) {
+                true => ends.convert(&header::without(&chunk, super::RETURN_PATH)),
+                false => ends.convert(&chunk),
+            };
             for target in targets.iter_mut() {
                 target.put(&chunk);
             }
