@@ -31,7 +31,6 @@ use output::Output;
 #[command(
     name = "postwarden",
     version,
-    propagate_version = true,
     arg_required_else_help = true,
     after_help = "\
 Start here:
