@@ -62,6 +62,7 @@ fn router(door: Arc<Door>) -> Router {
         .merge(operation::<quarantine::ListHeld>())
         .merge(operation::<quarantine::ReleaseHeld>())
         .merge(operation::<quarantine::DeleteHeld>())
+        .merge(operation::<crate::explain::Explain>())
         .merge(operation::<status::Reload>())
         .merge(operation::<status::Status>())
         .route_layer(middleware::from_fn_with_state(door.clone(), authorise))

@@ -270,7 +270,7 @@ fn check_filter(filter: &QueueFilter) -> Result<(), Refused> {
 
 pub(super) fn parse_id(text: &str) -> Result<Id, Refused> {
     text.parse().map_err(|_| {
-        Refused::invalid(format!(
+        Refused::not_found(format!(
             "\"{text}\" is no queue id: an id has 13 letters and digits, see \"postwarden queue list\""
         ))
     })

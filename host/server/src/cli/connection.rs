@@ -30,7 +30,10 @@ pub(super) struct Direct {
 impl Connection {
     /// To the server of this configuration; or to its store.
     pub(super) fn open(file: Option<&Path>) -> Result<Self, Failure> {
-        let config = load(file)?.config;
+        Self::to(load(file)?.config)
+    }
+
+    pub(super) fn to(config: Config) -> Result<Self, Failure> {
         match Client::connect(&config)? {
             Some(client) => Ok(Self::Server(client)),
             None => Self::direct(config),

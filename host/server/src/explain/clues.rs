@@ -30,7 +30,8 @@ pub(super) struct Clues {
 impl Clues {
     pub(super) fn of(text: &str) -> Self {
         let mut clues = Self::default();
-        let words = || text.split(|c: char| c.is_whitespace() || "<>()\"',;=".contains(c)).filter(|word| !word.is_empty());
+        let words =
+            || text.split(|c: char| c.is_whitespace() || "<>()\"',;=".contains(c)).filter(|word| !word.is_empty());
         for word in words() {
             // `550-5.7.1` is how continued lines begin.
             let (first, rest) = word.split_once('-').unwrap_or((word, ""));
@@ -111,7 +112,8 @@ fn is_code(word: &str) -> bool {
 /// RFC 3463: `class.subject.detail`.
 fn is_enhanced(word: &str) -> bool {
     let parts: Vec<&str> = word.split('.').collect();
-    let number = |part: &str, digits: usize| (1..=digits).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let number =
+        |part: &str, digits: usize| (1..=digits).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
     matches!(parts.as_slice(), [class @ ("2" | "4" | "5"), subject, detail] if number(class, 1) && number(subject, 3) && number(detail, 3))
 }
 

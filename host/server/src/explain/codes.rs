@@ -16,7 +16,10 @@ const BASIC: &[(&str, &str)] = &[
     ("354", "the server waits for the message, up to a line with only a dot"),
     ("421", "the server cannot go on now and closes the connection; the client tries again later"),
     ("432", "the password has to be changed before this login works"),
-    ("450", "the mailbox cannot be used at the moment, for example because of greylisting; the client tries again later"),
+    (
+        "450",
+        "the mailbox cannot be used at the moment, for example because of greylisting; the client tries again later",
+    ),
     ("451", "an error while the server worked on it; the client tries again later"),
     ("452", "not enough room, or too many recipients at once; the client tries again later"),
     ("454", "TLS or the login is not available at the moment"),
@@ -139,7 +142,10 @@ pub(super) fn general(clues: &Clues) -> Vec<String> {
     match first.as_bytes().first() {
         Some(b'4') => out.push("It begins with 4: temporary. The sending server tries again by itself.".into()),
         Some(b'5') => {
-            out.push("It begins with 5: final. The sender gets a bounce, and nobody tries again until the cause is removed.".into());
+            out.push(
+                "It begins with 5: final. The sender gets a bounce, and nobody tries again until the cause is removed."
+                    .into(),
+            );
         }
         _ => {}
     }

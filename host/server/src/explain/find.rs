@@ -23,7 +23,8 @@ pub(super) fn find(text: &str, clues: &Clues, config: Option<&Config>) -> Found 
     if let Some(row) = by_name(text) {
         return Found { best: Some(row), alternatives: Vec::new() };
     }
-    let mut scored: Vec<(f64, &'static Row)> = rows().iter().map(|row| (score(row, text, clues, config), row)).collect();
+    let mut scored: Vec<(f64, &'static Row)> =
+        rows().iter().map(|row| (score(row, text, clues, config), row)).collect();
     // What a message's history says about its last failure counts most.
     for told in &clues.told {
         let inner = Clues::of(told);
@@ -34,7 +35,9 @@ pub(super) fn find(text: &str, clues: &Clues, config: Option<&Config>) -> Found 
     scored.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let Some((top, best)) = scored.first().copied() else { return Found::default() };
     if top >= SCORE_MIN {
-        let near = |(score, row): &&(f64, &'static Row)| row.key != best.key && *score >= SCORE_MIN.max(top - ALTERNATIVE_SPAN);
+        let near = |(score, row): &&(f64, &'static Row)| {
+            row.key != best.key && *score >= SCORE_MIN.max(top - ALTERNATIVE_SPAN)
+        };
         let alternatives = scored.iter().filter(near).map(|(_, row)| *row).take(ALTERNATIVES_MAX).collect();
         return Found { best: Some(best), alternatives };
     }
@@ -53,7 +56,7 @@ fn by_name(text: &str) -> Option<&'static Row> {
 
 fn same_codes(row: &Row, clues: &Clues) -> bool {
     row.replies.iter().any(|reply| {
-        clues.code.as_ref().is_none_or(|code| reply.code == code)
+        clues.code.as_ref().is_none_or(|code| reply.code == *code)
             && clues.enhanced.as_ref().is_none_or(|enhanced| reply.enhanced == enhanced)
     })
 }
@@ -72,7 +75,7 @@ fn score(row: &Row, text: &str, clues: &Clues, config: Option<&Config>) -> f64 {
                 Some(_) => -0.1,
                 None => 0.0,
             };
-            best + agrees(&clues.code, reply.code) + agrees(&clues.enhanced, reply.enhanced)
+            best + agrees(&clues.code, &reply.code) + agrees(&clues.enhanced, reply.enhanced)
         })
         .fold(0.0, f64::max)
 }
@@ -100,7 +103,8 @@ fn likeness(text: &[String], candidate: &[String]) -> f64 {
     let present: BTreeSet<&String> = text.iter().collect();
     let weight = |word: &String| if word.len() <= 2 { 0.3 } else { 1.0 };
     let all: f64 = candidate.iter().map(weight).sum();
-    let found: f64 = candidate.iter().filter(|word| present.contains(word) || similar(word, &present)).map(weight).sum();
+    let found: f64 =
+        candidate.iter().filter(|word| present.contains(word) || similar(word, &present)).map(weight).sum();
     // Loose words are a weaker sign than a sentence.
     0.85 * found / all
 }
@@ -130,5 +134,9 @@ pub(super) fn reply(row: &Row, config: Option<&Config>) -> String {
     let profile = config.map_or(Profile::Merak, |config| config.smtp.replies);
     let Some(reply) = row.reply(profile) else { return String::new() };
     let text = config.and_then(|config| config.replies.get(row.key)).map_or(reply.text, String::as_str);
-    [reply.code, reply.enhanced, text].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    [reply.code.as_str(), reply.enhanced, text]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -9,6 +9,7 @@ mod codes;
 mod find;
 mod here;
 mod render;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -114,8 +115,7 @@ pub async fn explain(text: &str, sources: Sources<'_>) -> Explanation {
     let text = cut(text.trim());
     let mut clues = Clues::of(text);
     let mut explanation = Explanation { asked: text.to_owned(), ..Explanation::default() };
-    explanation.config =
-        sources.config.and_then(|config| config.file.as_ref()).map(|file| file.display().to_string());
+    explanation.config = sources.config.and_then(|config| config.file.as_ref()).map(|file| file.display().to_string());
     if let (Some(parts), Some(id)) = (sources.parts, clues.id.clone()) {
         message(&mut explanation, &mut clues, parts, &id).await;
     }
@@ -126,7 +126,8 @@ pub async fn explain(text: &str, sources: Sources<'_>) -> Explanation {
         if let Some(config) = sources.config {
             let entries = entries(&clues, sources.parts).await;
             let usage = usage(&entries, config, sources.parts).await;
-            explanation.here = here::here(row.key, &here::Place { config, clues: &clues, entries: &entries, usage: &usage });
+            explanation.here =
+                here::here(row.key, &here::Place { config, clues: &clues, entries: &entries, usage: &usage });
         }
     } else {
         explanation.general = codes::general(&clues);

@@ -35,7 +35,8 @@ pub fn render(explanation: &Explanation, now: i64) -> String {
         );
     }
     if !explanation.alternatives.is_empty() {
-        let title = if explanation.row.is_some() { "It could also be" } else { "Replies of this server that come near" };
+        let title =
+            if explanation.row.is_some() { "It could also be" } else { "Replies of this server that come near" };
         section(&mut out, title);
         explanation.alternatives.iter().for_each(|row| alternative(&mut out, row));
     }

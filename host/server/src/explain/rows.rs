@@ -1,4 +1,4 @@
-//! The reply table as this room reads it.
+//! The reply table as this room reads it: codes as text, both profiles side by side.
 
 use crate::config::Profile;
 
@@ -7,16 +7,16 @@ pub(super) struct Row {
     /// Of the specification.
     pub(super) number: Option<u32>,
     pub(super) key: &'static str,
-    /// In all profiles, the first of each profile being the usual one.
+    /// In both profiles; the first of a profile is the usual one.
     pub(super) replies: Vec<Reply>,
     pub(super) meaning: &'static str,
-    pub(super) causes: Vec<&'static str>,
-    pub(super) advice: Vec<&'static str>,
+    pub(super) causes: &'static [&'static str],
+    pub(super) advice: &'static [&'static str],
 }
 
 pub(super) struct Reply {
     pub(super) profile: Profile,
-    pub(super) code: &'static str,
+    pub(super) code: String,
     pub(super) enhanced: &'static str,
     pub(super) text: &'static str,
 }

@@ -71,15 +71,16 @@ fn login(place: &Place<'_>, address: &str) -> Finding {
         ),
         Some(Entry::Account(account)) => match &account.password {
             None => fact(format!("{address} has no password, so nobody can log in to it."), passwd),
-            Some(Password::Argon2id { .. }) => fact(
-                format!("{address} exists; its password works with PLAIN and LOGIN, but not with SCRAM."),
-                passwd,
-            ),
+            Some(Password::Argon2id { .. }) => {
+                fact(format!("{address} exists; its password works with PLAIN and LOGIN, but not with SCRAM."), passwd)
+            }
             Some(Password::Scram { .. }) => {
                 fact(format!("{address} exists and may log in: the password was wrong."), passwd)
             }
         },
-        Some(_) => plain(format!("{address} is no account but an alias or a list: log in with the account's own address.")),
+        Some(_) => {
+            plain(format!("{address} is no account but an alias or a list: log in with the account's own address."))
+        }
         None if place.is_local(domain_of(address)) => {
             fact(format!("There is no account {address}."), format!("postwarden account add {address}"))
         }
@@ -93,7 +94,9 @@ pub(super) fn permission(place: &Place<'_>) -> Vec<Finding> {
         match place.entry(address) {
             Some(Entry::List(list)) if list.members_only => findings.push(fact(
                 format!("{address} takes mail from its {} members only.", list.members.len()),
-                format!("postwarden list add {address} --replace … without --members-only, or with the sender as a member"),
+                format!(
+                    "postwarden list add {address} --replace … without --members-only, or with the sender as a member"
+                ),
             )),
             Some(Entry::Account(account)) if account.no_receive => findings.push(fact(
                 format!("{address} takes no mail."),
@@ -126,7 +129,9 @@ pub(super) fn unknown_user(place: &Place<'_>) -> Vec<Finding> {
         };
         findings.push(fact(
             format!("Unknown users of {name} {treatment}."),
-            format!("domains.\"{name}\".unknown-users = \"reject\", \"discard\" or {{ forward = \"postmaster@{name}\" }}"),
+            format!(
+                "domains.\"{name}\".unknown-users = \"reject\", \"discard\" or {{ forward = \"postmaster@{name}\" }}"
+            ),
         ));
     }
     for address in place.local_addresses().filter(|address| place.looked_up(address)) {
@@ -153,7 +158,8 @@ fn effective(server: u64, domain: u64, user: u64, most_specific: bool) -> u64 {
 
 pub(super) fn size(place: &Place<'_>) -> Vec<Finding> {
     let server = place.config.smtp.max_message_size;
-    let mut findings = vec![fact(format!("Limit of the server: {}.", limit(server)), "smtp.max-message-size (0: unlimited)")];
+    let mut findings =
+        vec![fact(format!("Limit of the server: {}.", limit(server)), "smtp.max-message-size (0: unlimited)")];
     for (name, domain) in &place.config.domains {
         if domain.max_message_size != 0 || place.clues.domains().any(|own| own == name) {
             findings.push(fact(
@@ -169,11 +175,7 @@ pub(super) fn size(place: &Place<'_>) -> Vec<Finding> {
         let rule = if most_specific { "the most specific counts" } else { "the smallest counts" };
         let result = effective(server, domain.max_message_size, account.max_message_size, most_specific);
         findings.push(fact(
-            format!(
-                "Limit of {address}: {}. Together ({rule}): {}.",
-                limit(account.max_message_size),
-                limit(result)
-            ),
+            format!("Limit of {address}: {}. Together ({rule}): {}.", limit(account.max_message_size), limit(result)),
             format!("postwarden account set {address} --max-message-size 0"),
         ));
     }
@@ -187,7 +189,8 @@ pub(super) fn quota(place: &Place<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, domain) in &place.config.domains {
         if domain.quota != 0 || place.clues.domains().any(|own| own == name) {
-            let temporary = if domain.quota_temporary { "452 4.2.2, so that senders try again" } else { "a final refusal" };
+            let temporary =
+                if domain.quota_temporary { "452 4.2.2, so that senders try again" } else { "a final refusal" };
             findings.push(fact(
                 format!("Quota of {name} as a whole: {}; above it: {temporary}.", limit(domain.quota)),
                 format!("domains.\"{name}\".quota, domains.\"{name}\".quota-temporary"),
@@ -197,7 +200,8 @@ pub(super) fn quota(place: &Place<'_>) -> Vec<Finding> {
     for address in place.local_addresses() {
         let Some(Entry::Account(account)) = place.entry(address) else { continue };
         let used = place.usage.iter().find(|(own, _)| own == address);
-        let used = used.map_or(String::new(), |(_, bytes)| format!("; used: {}", crate::config::units::show_size(*bytes)));
+        let used =
+            used.map_or(String::new(), |(_, bytes)| format!("; used: {}", crate::config::units::show_size(*bytes)));
         findings.push(fact(
             format!("Quota of {address}: {}{used}.", limit(account.quota)),
             format!("postwarden account set {address} --quota 0, or let its user delete mail"),

@@ -73,7 +73,8 @@ fn wording(key: &str, config: &Config) -> Vec<Finding> {
             Profile::Rfc => (codes(rfc), codes(merak), "rfc", "merak"),
         };
         if now != other {
-            let text = format!("With the profile \"{name}\" its codes are {now}; with \"{value}\" they would be {other}.");
+            let text =
+                format!("With the profile \"{name}\" its codes are {now}; with \"{value}\" they would be {other}.");
             findings.push(fact(text, format!("smtp.replies = \"{value}\"")));
         } else if findings.is_empty() && !now.is_empty() {
             findings.push(plain(format!("Both profiles of replies send it as {now}.")));

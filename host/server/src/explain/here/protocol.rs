@@ -34,8 +34,13 @@ pub(super) fn domain_required(place: &Place<'_>) -> Vec<Finding> {
 
 pub(super) fn unbalanced(place: &Place<'_>) -> Vec<Finding> {
     let mut findings = vec![errors(place)];
-    let settings: Vec<&str> =
-        place.config.filters.iter().filter(|filter| !filter.settings.is_empty()).map(|filter| filter.name.as_str()).collect();
+    let settings: Vec<&str> = place
+        .config
+        .filters
+        .iter()
+        .filter(|filter| !filter.settings.is_empty())
+        .map(|filter| filter.name.as_str())
+        .collect();
     if !settings.is_empty() {
         findings.push(plain(format!(
             "A line of a list file can have this fault too; filters with files here: {}.",
@@ -69,7 +74,9 @@ pub(super) fn helo(place: &Place<'_>) -> Vec<Finding> {
             "smtp.require-helo = false",
         )
     } else {
-        plain("smtp.require-helo is off: a client may leave HELO out, but one that sends it has to name itself correctly.")
+        plain(
+            "smtp.require-helo is off: a client may leave HELO out, but one that sends it has to name itself correctly.",
+        )
     }]
 }
 
@@ -79,15 +86,14 @@ pub(super) fn helo_again(place: &Place<'_>) -> Vec<Finding> {
             "The profile \"merak\" refuses a second greeting, except the EHLO after STARTTLS.",
             "smtp.replies = \"rfc\" allows it and lets it reset the session",
         ),
-        Profile::Rfc => plain("The profile \"rfc\" allows a second greeting, so this server does not send this reply now."),
+        Profile::Rfc => {
+            plain("The profile \"rfc\" allows a second greeting, so this server does not send this reply now.")
+        }
     }]
 }
 
 pub(super) fn mechanisms(place: &Place<'_>) -> Vec<Finding> {
-    vec![fact(
-        format!("Logins work here with: {}.", mechanism_names(&place.config.auth.mechanisms)),
-        "auth.mechanisms",
-    )]
+    vec![fact(format!("Logins work here with: {}.", mechanism_names(&place.config.auth.mechanisms)), "auth.mechanisms")]
 }
 
 pub(super) fn auth_type(place: &Place<'_>) -> Vec<Finding> {
@@ -127,7 +133,8 @@ pub(super) fn commands(place: &Place<'_>, key: &str) -> Vec<Finding> {
             findings.push(switched_off(verb));
         } else {
             let name = verb.to_ascii_lowercase();
-            findings.push(fact(format!("{verb} is switched on here."), format!("smtp.commands = {{ {name} = false }}")));
+            findings
+                .push(fact(format!("{verb} is switched on here."), format!("smtp.commands = {{ {name} = false }}")));
         }
     }
     if key != "not-supported" {
@@ -153,7 +160,9 @@ pub(super) fn recipients(place: &Place<'_>) -> Vec<Finding> {
     vec![match place.config.smtp.max_recipients {
         0 => plain("smtp.max-recipients is 0: this server takes any number of recipients now."),
         count => fact(
-            format!("One message may have {count} recipients; those before stay valid, and the members of a mailing list do not count."),
+            format!(
+                "One message may have {count} recipients; those before stay valid, and the members of a mailing list do not count."
+            ),
             "smtp.max-recipients (0: unlimited), or a mailing list: \"postwarden list add\"",
         ),
     }]
@@ -161,7 +170,11 @@ pub(super) fn recipients(place: &Place<'_>) -> Vec<Finding> {
 
 pub(super) fn ceiling(place: &Place<'_>) -> Vec<Finding> {
     let smtp = &place.config.smtp;
-    let after = if smtp.close_on_ceiling { "then the connection is closed" } else { "the rest of the message is read and thrown away" };
+    let after = if smtp.close_on_ceiling {
+        "then the connection is closed"
+    } else {
+        "the rest of the message is read and thrown away"
+    };
     let mut findings = vec![match smtp.hard_ceiling {
         0 => plain("smtp.hard-ceiling is 0: nothing is cut off while it is received now."),
         bytes => fact(

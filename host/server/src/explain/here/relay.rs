@@ -41,7 +41,10 @@ pub(super) fn denied(place: &Place<'_>) -> Vec<Finding> {
         ));
     }
     if place.clues.addresses.is_empty() {
-        findings.push(fact(format!("Local domains: {}. Mail to any other is relaying.", place.domains()), "[domains.\"…\"]"));
+        findings.push(fact(
+            format!("Local domains: {}. Mail to any other is relaying.", place.domains()),
+            "[domains.\"…\"]",
+        ));
     }
     let offered: Vec<String> = place
         .config
@@ -149,7 +152,8 @@ pub(super) fn limits(place: &Place<'_>) -> Vec<Finding> {
         ));
     }
     if findings.is_empty() {
-        findings.push(plain("No domain here has a send-limit; look at the account: \"postwarden account show ADDRESS\"."));
+        findings
+            .push(plain("No domain here has a send-limit; look at the account: \"postwarden account show ADDRESS\"."));
     }
     findings
 }
