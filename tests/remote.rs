@@ -43,7 +43,11 @@ fn mail_that_cannot_leave_returns_to_its_sender() {
     let header = mail::header(&mails[0]);
     assert!(header.contains("Return-Path: <>"), "{header}");
     assert!(header.contains("multipart/report"), "{header}");
-    assert!(text.contains("Final-Recipient: rfc822;someone@elsewhere.example") || text.contains("rfc822; someone@elsewhere.example"), "{text}");
+    assert!(
+        text.contains("Final-Recipient: rfc822;someone@elsewhere.example")
+            || text.contains("rfc822; someone@elsewhere.example"),
+        "{text}"
+    );
     assert!(text.contains("Action: failed"), "{text}");
     server.wait_queued(0);
 }
@@ -51,7 +55,8 @@ fn mail_that_cannot_leave_returns_to_its_sender() {
 /// B13: what bounces is never answered by a bounce of its own.
 #[test]
 fn the_null_sender_gets_no_bounce() {
-    let config = "[relay]\nfrom = [\"127.0.0.0/8\"]\n[delivery]\nsmarthost = \"127.0.0.1:9\"\nretry = [\"1s\"]\nexpire = \"2s\"";
+    let config =
+        "[relay]\nfrom = [\"127.0.0.0/8\"]\n[delivery]\nsmarthost = \"127.0.0.1:9\"\nretry = [\"1s\"]\nexpire = \"2s\"";
     let server = Server::start(config);
     let mut client = server.connect("mx");
     client.ehlo();
