@@ -71,7 +71,7 @@ impl Load {
         client.try_reply()?;
         while !self.stop.load(Ordering::SeqCst) {
             let id = self.next.fetch_add(1, Ordering::SeqCst);
-            let recipient = if id % 2 == 0 { "alice" } else { "bob" };
+            let recipient = if id.is_multiple_of(2) { "alice" } else { "bob" };
             let envelope = format!("MAIL FROM:<load@example.org>\r\nRCPT TO:<{recipient}@example.com>\r\nDATA\r\n");
             client.bytes(envelope.as_bytes())?;
             for code in [250, 250, 354] {
