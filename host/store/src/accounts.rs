@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Account {
@@ -72,11 +72,68 @@ pub enum Entry {
     List(List),
 }
 
+impl Entry {
+    pub fn address(&self) -> &str {
+        match self {
+            Self::Account(account) => &account.address,
+            Self::Alias(alias) => &alias.address,
+            Self::List(list) => &list.address,
+        }
+    }
+
+    /// `account`, `alias` or `list`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Account(_) => "account",
+            Self::Alias(_) => "alias",
+            Self::List(_) => "list",
+        }
+    }
+
+    /// Address, kind and data as any backend keeps them.
+    pub(crate) fn to_row(&self) -> Result<(String, &'static str, String)> {
+        let data = match self {
+            Self::Account(account) => serde_json::to_string(account),
+            Self::Alias(alias) => serde_json::to_string(alias),
+            Self::List(list) => serde_json::to_string(list),
+        };
+        let address = self.address();
+        if address.is_empty() || address.len() > ADDRESS_BYTES_MAX || address.contains('\0') {
+            return Err(Error::Invalid(format!("an address has 1 to {ADDRESS_BYTES_MAX} bytes and no NUL")));
+        }
+        Ok((address.to_owned(), self.kind(), data.map_err(|error| Error::Invalid(error.to_string()))?))
+    }
+
+    pub(crate) fn from_row(kind: &str, data: &str) -> Result<Self> {
+        let entry = match kind {
+            "account" => serde_json::from_str(data).map(Self::Account),
+            "alias" => serde_json::from_str(data).map(Self::Alias),
+            "list" => serde_json::from_str(data).map(Self::List),
+            _ => return Err(Error::Damaged(format!("an entry of the unknown kind {kind:?}"))),
+        };
+        entry.map_err(|error| Error::Damaged(format!("an entry of the kind {kind}: {error}")))
+    }
+
+    /// The rule of `put`, given the kind of the entry that has the address now.
+    pub(crate) fn may_put(address: &str, kind: &str, present: Option<&str>, replace: bool) -> Result<()> {
+        match present {
+            Some(present) if !replace || present != kind => {
+                Err(Error::Exists(format!("{address} is taken by an entry of the kind {present}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Bytes of an address of an entry.
+pub const ADDRESS_BYTES_MAX: usize = 1024;
+
 #[async_trait]
 pub trait Accounts {
     /// The entry with exactly this address.
     async fn lookup(&self, address: &str) -> Result<Option<Entry>>;
     /// `Exists` if the address is taken and `replace` is off, or taken by another kind of entry.
+    /// `Invalid` if the address is empty, too long or holds a NUL.
     async fn put(&self, entry: Entry, replace: bool) -> Result<()>;
     /// `NotFound` if there is none.
     async fn remove(&self, address: &str) -> Result<()>;

@@ -23,4 +23,30 @@ pub enum Error {
     /// Key, value, bucket or count above its limit.
     #[error("limit exceeded: {0}")]
     LimitExceeded(String),
+    /// Another process owns the store; the text names it.
+    #[error("in use: {0}")]
+    InUse(String),
+    /// The caller asked for something that cannot be: the text says what is expected.
+    #[error("invalid: {0}")]
+    Invalid(String),
+}
+
+impl Error {
+    /// What a failed file operation means. `what` names the operation and the file.
+    pub(crate) fn file(what: impl std::fmt::Display, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind::{FileTooLarge, NotFound, QuotaExceeded, StorageFull};
+        match error.kind() {
+            StorageFull | QuotaExceeded | FileTooLarge => Self::Full(format!("{what}: {error}")),
+            NotFound => Self::NotFound(format!("{what}: {error}")),
+            _ => Self::Unavailable(format!("{what}: {error}")),
+        }
+    }
+}
+
+/// Runs file or database work where it blocks nobody.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::Unavailable(format!("work in a thread of the store ended early: {error}"))),
+    }
 }

@@ -6,19 +6,28 @@
 
 pub mod accounts;
 pub mod body;
+mod clock;
+mod codes;
+pub mod draft;
 pub mod error;
+mod filter;
 pub mod history;
 pub mod holds;
 pub mod id;
+mod lock;
+mod open;
 pub mod queue;
+pub mod sqlite;
 pub mod state;
 
 pub use accounts::{Account, Accounts, Alias, List, Password};
-pub use body::{Body, Draft, Drafts};
+pub use body::Body;
+pub use draft::{Draft, Drafts};
 pub use error::{Error, Result};
 pub use history::{History, HistoryQuery, HistoryRecord};
 pub use holds::{HoldReason, Holds};
 pub use id::{Id, Ids};
+pub use open::{Backend, Opened, open};
 pub use queue::Queue;
 pub use state::FilterState;
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::body::{Body, Draft};
+use crate::body::Body;
+use crate::draft::Draft;
 use crate::history::HistoryRecord;
 use crate::holds::NewHold;
 use crate::{Id, Result, Timestamp};
