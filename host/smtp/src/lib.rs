@@ -5,6 +5,7 @@
 //! in, which addresses exist, what filters think) leaves as a [`Question`] and returns as an
 //! [`Answer`]; there is no other door.
 
+pub mod client;
 pub mod path;
 pub mod question;
 pub mod refusal;

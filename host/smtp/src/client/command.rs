@@ -1,0 +1,152 @@
+//! The commands of the sending side as lines, and what the server's EHLO reply offers.
+
+use super::{Offers, Reply};
+use crate::question::{BodyType, Ret};
+
+/// A longer address is not sent (RFC 5321 section 4.5.3.1.3 allows 256 octets with brackets).
+const ADDRESS_BYTES_MAX: usize = 1024;
+
+/// Envelope of a message to be sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// Without brackets and without quoting of the local part; empty: the null sender.
+    pub sender: String,
+    /// Bytes of the content, for SIZE.
+    pub size: u64,
+    pub body: BodyType,
+    /// An address or a header field is not ASCII.
+    pub smtputf8: bool,
+    pub require_tls: bool,
+    pub ret: Option<Ret>,
+    pub envid: Option<String>,
+    pub recipients: Vec<Recipient>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recipient {
+    /// Like [`Envelope::sender`].
+    pub address: String,
+    /// NOTIFY as in the command: `NEVER`, `SUCCESS,FAILURE`.
+    pub notify: Option<String>,
+    /// ORCPT: address type and address, not yet encoded.
+    pub original: Option<(String, String)>,
+}
+
+/// Why this message must not be sent to this server at all: enhanced code and text.
+pub(super) fn unsuitable(envelope: &Envelope, offers: &Offers, tls: bool) -> Option<(&'static str, String)> {
+    if envelope.smtputf8 && !offers.smtputf8 {
+        return Some(("5.6.7", "the next server does not take internationalised addresses (SMTPUTF8)".into()));
+    }
+    if envelope.require_tls && !(tls && offers.require_tls) {
+        return Some(("5.7.30", "the sender asked for REQUIRETLS, which the next server does not offer".into()));
+    }
+    if envelope.body == BodyType::BinaryMime {
+        return Some(("5.6.1", "the message is BINARYMIME, which is not passed on".into()));
+    }
+    if let Some(limit) = offers.size.filter(|limit| *limit > 0 && envelope.size > *limit) {
+        return Some(("5.3.4", format!("the message has {} bytes, the next server takes {limit}", envelope.size)));
+    }
+    if !envelope.sender.is_empty() && written(&envelope.sender).is_none() {
+        return Some(("5.1.7", "the sender's address cannot be written in SMTP".into()));
+    }
+    None
+}
+
+pub(super) fn mail(envelope: &Envelope, offers: &Offers) -> Vec<u8> {
+    let mut line = format!("MAIL FROM:<{}>", written(&envelope.sender).unwrap_or_default());
+    if offers.size.is_some() {
+        line.push_str(&format!(" SIZE={}", envelope.size));
+    }
+    if offers.eight_bit_mime && envelope.body == BodyType::EightBitMime {
+        line.push_str(" BODY=8BITMIME");
+    }
+    if envelope.smtputf8 {
+        line.push_str(" SMTPUTF8");
+    }
+    if envelope.require_tls {
+        line.push_str(" REQUIRETLS");
+    }
+    if offers.dsn {
+        match envelope.ret {
+            Some(Ret::Full) => line.push_str(" RET=FULL"),
+            Some(Ret::Headers) => line.push_str(" RET=HDRS"),
+            None => {}
+        }
+        if let Some(envid) = &envelope.envid {
+            line.push_str(&format!(" ENVID={}", xtext(envid)));
+        }
+    }
+    line.push_str("\r\n");
+    line.into_bytes()
+}
+
+/// None if the address cannot be written.
+pub(super) fn rcpt(recipient: &Recipient, offers: &Offers) -> Option<Vec<u8>> {
+    let mut line = format!("RCPT TO:<{}>", written(&recipient.address)?);
+    if offers.dsn {
+        if let Some(notify) =
+            recipient.notify.as_deref().filter(|text| text.bytes().all(|b| b.is_ascii_uppercase() || b == b','))
+        {
+            line.push_str(&format!(" NOTIFY={notify}"));
+        }
+        if let Some((kind, address)) = &recipient.original {
+            line.push_str(&format!(" ORCPT={};{}", xtext(kind), xtext(address)));
+        }
+    }
+    line.push_str("\r\n");
+    Some(line.into_bytes())
+}
+
+/// The address with its local part quoted where it must be; none if it holds what no command may hold.
+fn written(address: &str) -> Option<String> {
+    if address.is_empty() || address.len() > ADDRESS_BYTES_MAX || address.chars().any(char::is_control) {
+        return (address.is_empty()).then(String::new);
+    }
+    let (local, domain) = address.rsplit_once('@')?;
+    if local.is_empty() || domain.is_empty() || domain.contains([' ', '<', '>', '"']) {
+        return None;
+    }
+    let atext = |char: char| char.is_ascii_alphanumeric() || !char.is_ascii() || "!#$%&'*+-/=?^_`{|}~".contains(char);
+    if local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(atext)) {
+        return Some(address.to_owned());
+    }
+    let mut quoted = String::from("\"");
+    for char in local.chars() {
+        if matches!(char, '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(char);
+    }
+    Some(format!("{quoted}\"@{domain}"))
+}
+
+/// RFC 3461 section 4.
+fn xtext(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'!'..=b'~' if byte != b'+' && byte != b'=' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("+{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// Reads the lines of a reply to EHLO or LHLO; unknown keywords are passed over.
+pub(super) fn offers(reply: &Reply) -> Offers {
+    let mut offers = Offers::default();
+    for line in reply.lines.iter().skip(1) {
+        let mut words = line.split_ascii_whitespace();
+        match words.next().unwrap_or_default().to_ascii_uppercase().as_str() {
+            "PIPELINING" => offers.pipelining = true,
+            "8BITMIME" => offers.eight_bit_mime = true,
+            "SMTPUTF8" => offers.smtputf8 = true,
+            "DSN" => offers.dsn = true,
+            "STARTTLS" => offers.starttls = true,
+            "REQUIRETLS" => offers.require_tls = true,
+            "SIZE" => offers.size = Some(words.next().and_then(|word| word.parse().ok()).unwrap_or(0)),
+            _ => {}
+        }
+    }
+    offers
+}
