@@ -90,8 +90,8 @@ impl From<postwarden_store::Error> for Refused {
         let kind = match &error {
             Error::NotFound(_) => Kind::NotFound,
             Error::Exists(_) | Error::Lost(_) => Kind::Refused,
-            Error::LimitExceeded(_) => Kind::Invalid,
-            Error::Full(_) | Error::Unavailable(_) | Error::Damaged(_) => Kind::Unavailable,
+            Error::LimitExceeded(_) | Error::Invalid(_) => Kind::Invalid,
+            Error::Full(_) | Error::Unavailable(_) | Error::Damaged(_) | Error::InUse(_) => Kind::Unavailable,
         };
         Self::new(kind, error.to_string())
     }
