@@ -120,7 +120,7 @@ impl Logins {
         result.map_err(|error| Unavailable(error.to_string()))
     }
 
-    async fn stand_in(&self, who: &Credentials<'_>, name: &str) -> Result<Password, Unavailable> {
+    pub(super) async fn stand_in(&self, who: &Credentials<'_>, name: &str) -> Result<Password, Unavailable> {
         let secret = self.secret(who).await?;
         let stand_ins = self.stand_ins(who).await?;
         let pick = pick(&secret, b"stand-in", name, stand_ins.passwords.len());

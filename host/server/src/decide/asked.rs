@@ -22,8 +22,8 @@ pub(super) struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    pub(super) fn new(node: &'a Node, facts: &'a Facts, transaction: Option<&'a Transaction>) -> Self {
-        Self { node, config: node.config.load_full(), facts, transaction, now: node.now() }
+    pub(super) fn new(node: &'a Node, facts: &'a Facts, transaction: Option<&'a Transaction>, now: Timestamp) -> Self {
+        Self { node, config: node.config.load_full(), facts, transaction, now }
     }
 
     pub(super) fn client(&self) -> IpAddr {

@@ -109,14 +109,9 @@ async fn route(asked: &Asked<'_>, transaction: &Transaction, size: u64) -> Resul
             continue;
         }
         // It was there at RCPT. Rather than bounce what can still be refused, let the client come
-        // again and hear it recipient by recipient. A list may well have nobody left.
-        if !found.targets.is_empty() || found.denied {
-            found.verdict().map_err(|_| Refusal::Unavailable)?;
-        } else if let (Some(_), false, 0) = (&found.refusal, found.discard, found.lists) {
-            if transaction.recipients.len() == 1 {
-                return Err(found.refusal.unwrap_or(Refusal::UnknownUser));
-            }
-            return Err(Refusal::Unavailable);
+        // again and hear it recipient by recipient.
+        if let Err(refusal) = found.verdict() {
+            return Err(if transaction.recipients.len() == 1 { refusal } else { Refusal::Unavailable });
         }
         if found.too_many || routed.rows.len().saturating_add(found.targets.len()) > EXPANDED_RECIPIENTS_MAX {
             tracing::error!(
@@ -126,7 +121,8 @@ async fn route(asked: &Asked<'_>, transaction: &Transaction, size: u64) -> Resul
             );
             return Err(Refusal::Unavailable);
         }
-        let refusal = refusal_of(asked, &found.targets, size).await?;
+        size::recipient(asked, &found.targets, size)?;
+        let refusal = quota::check(asked, &found.targets, size).await.err();
         // Over SMTP a full mailbox beside others is answered by delivery, with a bounce.
         if refusal.is_none() || !lmtp {
             for target in found.targets {
@@ -139,23 +135,6 @@ async fn route(asked: &Asked<'_>, transaction: &Transaction, size: u64) -> Resul
         Some(first) if routed.refused.iter().all(Option::is_some) => Err(first.clone()),
         _ => Ok(routed),
     }
-}
-
-/// Rows 26 and 33 for the mailboxes of one recipient. Too big for a mailbox is too big; full is an
-/// answer only if all are.
-async fn refusal_of(asked: &Asked<'_>, targets: &[Target], size: u64) -> Result<Option<Refusal>, Refusal> {
-    let mut full = None;
-    let mut fits = targets.is_empty();
-    for target in targets {
-        if target.account.is_some() && targets.len() == 1 {
-            size::local_recipient(asked, target, size)?;
-        }
-        match quota::check(asked, target, size).await {
-            Ok(()) => fits = true,
-            Err(refusal) => full = full.or(Some(refusal)),
-        }
-    }
-    Ok(if fits { None } else { full })
 }
 
 impl Routed {

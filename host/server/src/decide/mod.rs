@@ -22,7 +22,7 @@ mod sender_login;
 mod size;
 mod space;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verify;
 
 use postwarden_smtp::session::{Facts, Transaction};
@@ -44,7 +44,10 @@ pub async fn decide(
     draft: &mut Option<Draft>,
     question: Question,
 ) -> Answer {
-    let asked = Asked::new(node, facts, transaction);
+    decide_at(Asked::new(node, facts, transaction, node.now()), draft, question).await
+}
+
+async fn decide_at(asked: Asked<'_>, draft: &mut Option<Draft>, question: Question) -> Answer {
     match question {
         Question::Connect => answer(login::at_connect(&asked)),
         Question::Greeting => Answer::Proceed,

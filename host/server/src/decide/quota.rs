@@ -7,11 +7,11 @@ use super::Check;
 use super::asked::Asked;
 use crate::directory::Target;
 
-/// Refused only if every mailbox the address leads to is full.
-pub(super) async fn at_rcpt(asked: &Asked<'_>, targets: &[Target]) -> Check {
+/// Whether `size` bytes more fit into one of the mailboxes an address leads to; 1 asks for any room at all.
+pub(super) async fn check(asked: &Asked<'_>, targets: &[Target], size: u64) -> Check {
     let mut first = None;
     for target in targets {
-        match check(asked, target, 1).await {
+        match mailbox(asked, target, size).await {
             Ok(()) => return Ok(()),
             Err(refusal) => first = first.or(Some(refusal)),
         }
@@ -19,12 +19,12 @@ pub(super) async fn at_rcpt(asked: &Asked<'_>, targets: &[Target]) -> Check {
     first.map_or(Ok(()), Err)
 }
 
-/// Whether `size` bytes more fit.
-pub(super) async fn check(asked: &Asked<'_>, target: &Target, size: u64) -> Check {
+async fn mailbox(asked: &Asked<'_>, target: &Target, size: u64) -> Check {
     let Some((name, domain)) = asked.domain_of(&target.address) else { return Ok(()) };
-    let mailbox = target.account.as_ref().map_or(0, |account| account.quota);
-    let full = (mailbox != 0 && mailbox_used(asked, &target.address).await.saturating_add(size) > mailbox)
-        || (domain.quota != 0 && domain_used(asked, name).await.saturating_add(size) > domain.quota);
+    let quota = target.account.as_ref().map_or(0, |account| account.quota);
+    let over = |used: u64, quota: u64| used.saturating_add(size) > quota;
+    let full = (quota != 0 && over(mailbox_used(asked, &target.address).await, quota))
+        || (domain.quota != 0 && over(domain_used(asked, name).await, domain.quota));
     match full {
         false => Ok(()),
         true if domain.quota_temporary => Err(Refusal::MailboxFullTemporary),

@@ -27,15 +27,12 @@ pub(super) async fn check(asked: &Asked<'_>, path: &ForwardPath) -> Check {
         return size::foreign_recipient(asked, declared); // 26
     }
     found.verdict()?; // 21, 22, 20
-    if found.lists == 0 && !found.discard {
-        quota::at_rcpt(asked, &found.targets).await?; // 33
+    // A list is not opened for this: its members are not the poster's business.
+    if found.lists > 0 || found.discard {
+        return Ok(());
     }
-    // An alias is big enough if one of its mailboxes is.
-    let mut sizes = found.targets.iter().filter(|target| target.account.is_some());
-    match sizes.next() {
-        Some(first) if found.targets.len() == 1 => size::local_recipient(asked, first, declared), // 26
-        _ => Ok(()),
-    }
+    quota::check(asked, &found.targets, 1).await?; // 33
+    size::recipient(asked, &found.targets, declared) // 26
 }
 
 /// The mailbox a forward-path means here. The postmaster of this server has three more names: one

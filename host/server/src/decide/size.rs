@@ -31,11 +31,22 @@ pub(super) async fn sender(asked: &Asked<'_>, size: u64) -> Check {
     within(size, effective(&asked.config, domain, account.max_message_size))
 }
 
-/// A local recipient's limit: at RCPT by the declared size, at the end by the true one.
-pub(super) fn local_recipient(asked: &Asked<'_>, target: &Target, size: u64) -> Check {
-    let domain = asked.domain_of(&target.address).map(|(_, domain)| domain);
-    let user = target.account.as_ref().map_or(0, |account| account.max_message_size);
-    within(size, effective(&asked.config, domain, user))
+/// A local recipient's limit: at RCPT by the declared size, at the end by the true one. An address
+/// that leads to several mailboxes takes what one of them takes.
+pub(super) fn recipient(asked: &Asked<'_>, targets: &[Target], size: u64) -> Check {
+    let mut first = None;
+    for target in targets {
+        let user = target.account.as_ref().map_or(0, |account| account.max_message_size);
+        let check = match asked.domain_of(&target.address) {
+            Some((_, domain)) => within(size, effective(&asked.config, Some(domain), user)),
+            None => foreign_recipient(asked, size),
+        };
+        match check {
+            Ok(()) => return Ok(()),
+            Err(refusal) => first = first.or(Some(refusal)),
+        }
+    }
+    first.map_or(Ok(()), Err)
 }
 
 /// Mail to a foreign domain; that of a login was judged on the sender's side.

@@ -54,7 +54,7 @@ pub struct Expansion {
     pub targets: Vec<Target>,
     /// The address itself is in no local domain.
     pub foreign: bool,
-    /// Lists that take the mail and were not opened ([`Reach::Lists`]).
+    /// Lists that take the mail, opened or not; they stand for themselves, also with nobody in them.
     pub lists: usize,
     /// At least one address takes mail and throws it away.
     pub discard: bool,
@@ -106,6 +106,8 @@ impl Directory {
             // Direct mailboxes, nearly all mail, need no memory of where we were.
             if step.depth > 0 || !matches!(resolution, Resolution::Account(_)) {
                 if step.depth > EXPANSION_DEPTH_MAX || !visited.insert(address::canonical(config, &step.mailbox)) {
+                    // Seen on another way it is no loop, but then something else speaks for the address.
+                    found.refuse(Refusal::AddressLoop);
                     continue;
                 }
                 if found.targets.len() >= EXPANDED_RECIPIENTS_MAX {
@@ -134,9 +136,10 @@ impl Directory {
                     let below_list = step.sender.is_some();
                     if !below_list && !self.admits(config, &list, poster, now).await? {
                         found.denied = true;
-                    } else if reach == Reach::Lists {
-                        found.lists += 1;
-                    } else {
+                        continue;
+                    }
+                    found.lists += 1;
+                    if reach == Reach::Mailboxes {
                         let owner = step.sender.clone().unwrap_or_else(|| owner_of(&list).into());
                         step.follow(&list.members, Some(owner), &mut steps, &mut found);
                     }

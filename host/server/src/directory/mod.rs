@@ -150,7 +150,13 @@ impl Directory {
             return Ok(Resolution::Redirect(address::join("postmaster", domain)));
         }
         if let UnknownUsers::Forward(to) = &settings.unknown_users {
-            return Ok(Resolution::Redirect(to.clone()));
+            // The catch-all may be missing itself.
+            let itself = address::parse(to).is_some_and(|to| address::canonical(config, &to) == whole);
+            return Ok(if itself {
+                Resolution::Unknown { rejecting: false }
+            } else {
+                Resolution::Redirect(to.clone())
+            });
         }
         if mailbox.local.eq_ignore_ascii_case("abuse") {
             return Ok(Resolution::Redirect(address::join("postmaster", domain)));

@@ -1,0 +1,3 @@
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+pub(crate) mod fake;
