@@ -12,9 +12,9 @@ use postwarden_store::Password;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// PBKDF2 rounds of a new SCRAM verifier. RFC 7677 asks for 4096 at least. This is what a login with
-/// PLAIN costs us (see `cargo test --release -p postwarden scram_cost -- --ignored --nocapture`), and
-/// what a thief of the store pays for each guess.
+/// PBKDF2 rounds of a new SCRAM verifier; RFC 7677 asks for 4096 at least. A thief of the store pays
+/// for them with each guess, and so do we with each login by PLAIN: 2.3 ms measured (Argon2id: 19 ms;
+/// `cargo test --release -p postwarden scram_cost -- --ignored --nocapture`). SCRAM logins cost the client.
 pub const SCRAM_ITERATIONS: u32 = 20_000;
 
 /// A verifier in the store that asks for more is not worked on: it would block logins for seconds.

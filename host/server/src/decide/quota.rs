@@ -21,22 +21,14 @@ pub(super) async fn check(asked: &Asked<'_>, targets: &[Target], size: u64) -> C
 
 async fn mailbox(asked: &Asked<'_>, target: &Target, size: u64) -> Check {
     let Some((name, domain)) = asked.domain_of(&target.address) else { return Ok(()) };
+    let usage = &asked.node.usage;
     let quota = target.account.as_ref().map_or(0, |account| account.quota);
     let over = |used: u64, quota: u64| used.saturating_add(size) > quota;
-    let full = (quota != 0 && over(mailbox_used(asked, &target.address).await, quota))
-        || (domain.quota != 0 && over(domain_used(asked, name).await, domain.quota));
+    let full = (quota != 0 && over(usage.mailbox(&asked.config, &target.address).await, quota))
+        || (domain.quota != 0 && over(usage.domain(&asked.config, name).await, domain.quota));
     match full {
         false => Ok(()),
         true if domain.quota_temporary => Err(Refusal::MailboxFullTemporary),
         true => Err(Refusal::MailboxFull),
     }
-}
-
-/// Bytes. Delivery counts them; until it does, every mailbox is empty.
-async fn mailbox_used(_asked: &Asked<'_>, _address: &str) -> u64 {
-    0
-}
-
-async fn domain_used(_asked: &Asked<'_>, _domain: &str) -> u64 {
-    0
 }

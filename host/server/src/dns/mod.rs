@@ -1,5 +1,8 @@
 //! The resolver of this server: confirmed reverse names now, MX and sender authentication later.
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
