@@ -5,11 +5,24 @@
 //! in, which addresses exist, what filters think) leaves as a [`Question`] and returns as an
 //! [`Answer`]; there is no other door.
 
+mod body;
 pub mod client;
+mod command;
+mod extension;
+mod instant;
+pub mod limits;
+mod line;
+mod parameters;
 pub mod path;
 pub mod question;
 pub mod refusal;
+pub mod reply;
+mod sasl;
 pub mod session;
+mod state;
+mod xtext;
+
+pub use command::verbs;
 
 pub use path::{Domain, ForwardPath, Mailbox, ReversePath};
 pub use question::{Answer, Question, RecipientParameters, SenderParameters};

@@ -1,6 +1,8 @@
 //! Every cause for which a command, a recipient or a message is refused, and the one match that
 //! turns a cause into a row of the reply table. No text of a reply stands here.
 
+use crate::reply::{self, Case, Row};
+
 /// Why something was refused. Named by cause, not by reply: the profile chooses the code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -80,4 +82,57 @@ pub enum Refusal {
     MessageMalformed,
     /// 421 4.3.2 and close: the server is stopping.
     ShuttingDown,
+}
+
+/// Where a refusal stands in the reply table, and words that follow the fixed ones.
+#[derive(Debug)]
+pub struct Place<'a> {
+    pub row: &'static Row,
+    pub case: Case,
+    pub extra: Option<&'a str>,
+}
+
+impl Refusal {
+    /// The row of this cause: the only such match there is.
+    pub fn place(&self) -> Place<'_> {
+        let (row, case, extra) = match self {
+            Self::AuthFailed => (&reply::AUTH_FAILED, Case::Usual, None),
+            Self::AuthUnavailable => (&reply::AUTH_UNAVAILABLE, Case::Usual, None),
+            Self::AuthBlocked => (&reply::AUTH_BLOCKED, Case::Usual, None),
+            Self::NoReverseName => (&reply::SENDING_NOT_ALLOWED, Case::NoReverseName, None),
+            Self::ReverseNameUnavailable => (&reply::REVERSE_NAME_UNAVAILABLE, Case::Usual, None),
+            Self::SenderNotYours => (&reply::SENDING_NOT_ALLOWED, Case::Usual, None),
+            Self::AuthRequired => (&reply::AUTH_REQUIRED, Case::Usual, None),
+            Self::RelayDenied => (&reply::RELAY_DENIED, Case::Usual, None),
+            Self::RelayLimits => (&reply::RELAY_LIMITS, Case::Usual, None),
+            Self::RelayLocalOnly => (&reply::RELAY_LOCAL_ONLY, Case::Usual, None),
+            Self::AccessDenied | Self::LocalSenderUnauthorised => (&reply::ACCESS_DENIED, Case::Usual, None),
+            Self::NotAMember | Self::ReceivingOff => (&reply::PERMISSION_DENIED, Case::Usual, None),
+            Self::UnknownUser => (&reply::UNKNOWN_USER_LOCAL, Case::Usual, None),
+            Self::UnknownUserRejecting => (&reply::UNKNOWN_USER_REJECTING, Case::Usual, None),
+            Self::NoSuchUser => (&reply::NO_SUCH_USER, Case::Usual, None),
+            Self::NoSuchList => (&reply::NO_SUCH_LIST, Case::Usual, None),
+            Self::MessageTooBig => (&reply::MESSAGE_TOO_BIG, Case::Usual, None),
+            Self::MailboxFull => (&reply::MAILBOX_FULL, Case::Usual, None),
+            Self::MailboxFullTemporary => (&reply::MAILBOX_FULL_TEMPORARY, Case::Usual, None),
+            Self::NoSpace => (&reply::NO_SPACE, Case::Usual, None),
+            Self::TooManyHops => (&reply::TOO_MANY_HOPS, Case::Usual, None),
+            Self::Virus => (&reply::VIRUS_FOUND, Case::Usual, None),
+            Self::Content => (&reply::CONTENT_REJECTED, Case::Usual, None),
+            Self::SpamFilter => (&reply::SPAM_FILTER_REJECTED, Case::Usual, None),
+            Self::SpamScore => (&reply::SPAM_REJECTED, Case::Usual, None),
+            Self::Filter(text) => (&reply::FILTER_REJECTED, Case::Usual, text.as_deref()),
+            Self::FilterDeferred(text) => (&reply::FILTER_DEFERRED, Case::Usual, text.as_deref()),
+            Self::Unavailable => (&reply::UNAVAILABLE, Case::Usual, None),
+            Self::ServiceNotAvailable => (&reply::SERVICE_NOT_AVAILABLE, Case::Usual, None),
+            Self::TooManySessions => (&reply::TOO_MANY_SESSIONS, Case::Usual, None),
+            Self::TooManyMessages => (&reply::TOO_MANY_MESSAGES, Case::Usual, None),
+            Self::AddressLoop => (&reply::ADDRESS_LOOP, Case::Usual, None),
+            Self::SenderDomainInvalid => (&reply::SENDER_DOMAIN_INVALID, Case::Usual, None),
+            Self::RequireTlsUnavailable => (&reply::REQUIRETLS_UNAVAILABLE, Case::Usual, None),
+            Self::MessageMalformed => (&reply::MESSAGE_MALFORMED, Case::Usual, None),
+            Self::ShuttingDown => (&reply::SHUTTING_DOWN, Case::Usual, None),
+        };
+        Place { row, case, extra }
+    }
 }
