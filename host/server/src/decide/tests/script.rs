@@ -1,6 +1,6 @@
 //! Plays scenes: a node with a store in memory, one session's facts, questions and the answers expected.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -81,8 +81,8 @@ impl Scene {
         let fake = Arc::new(Fake::default());
         let domain = if config.contains("[domains.\"example.com\"]") { "" } else { "[domains.\"example.com\"]\n" };
         let text = format!("data-dir = \"{}\"\n{BASE}{config}{domain}", folder.path().display());
-        let config =
-            read::parse(&text, Path::new("test.toml")).unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
+        let config = read::parse(&text, &folder.path().join("test.toml"))
+            .unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
         let store: Arc<dyn Store> = Arc::clone(&fake) as _;
         let node = Node::new(config.config, store, 1).unwrap();
         let facts = Facts {
