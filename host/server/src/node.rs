@@ -43,9 +43,9 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node that is not yet reachable: nothing is bound, nothing runs. `number`: 0 to 1023, unique
-    /// among the nodes that share the store.
-    pub fn new(config: Config, store: Arc<dyn Store>, number: u16) -> anyhow::Result<Arc<Self>> {
+    /// A node that is not yet reachable: nothing is bound, nothing runs. `ids` are those of this
+    /// process in the store.
+    pub fn new(config: Config, store: Arc<dyn Store>, ids: Ids) -> anyhow::Result<Arc<Self>> {
         let accounts: Arc<dyn Accounts + Send + Sync> = match config.accounts {
             AccountsBackend::Store => store.clone(),
             AccountsBackend::File => anyhow::bail!("accounts in a file are not available yet"),
@@ -60,7 +60,7 @@ impl Node {
             config: ArcSwap::from_pointee(config),
             store,
             drafts,
-            ids: Ids::new(number),
+            ids,
             directory: Directory::new(accounts.clone()),
             accounts,
             auth_failures: Failures::new(),

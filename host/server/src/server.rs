@@ -18,6 +18,9 @@ use crate::config::{Config, read};
 use crate::node::Node;
 use crate::{admin, deliver, listen, log, upkeep};
 
+#[cfg(test)]
+mod tests;
+
 /// How long a stop waits for messages in progress.
 pub const SESSIONS_STOP_MAX: Duration = Duration::from_secs(30);
 
@@ -84,8 +87,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let token = admin_token(&config.admin.token_file)?;
     let console = bind_console(config.admin.bind).await?;
     let console_address = console.local_addr()?;
-    let (store, number) = open_store(&config).await?;
-    let node = Node::new(config, store, number)?;
+    let (store, ids) = open_store(&config).await?;
+    let node = Node::new(config, store, ids)?;
     let config = node.config.load_full();
     let addresses = match node.listeners.apply(&node, &config).await {
         Ok(addresses) => addresses,
@@ -245,7 +248,7 @@ fn admin_token(file: &Path) -> anyhow::Result<String> {
     Ok(token)
 }
 
-/// The store, and this node's number in it.
-async fn open_store(_config: &Config) -> anyhow::Result<(Arc<dyn postwarden_store::Store>, u16)> {
+/// The store, and the ids of this process in it.
+async fn open_store(_config: &Config) -> anyhow::Result<(Arc<dyn postwarden_store::Store>, postwarden_store::Ids)> {
     anyhow::bail!("no store backend yet")
 }
