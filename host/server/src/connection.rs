@@ -496,3 +496,23 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten thousand idle sessions shall fit in 100 MB: each is one future of this size and what
+    /// its Session holds.
+    const IDLE_BYTES_MAX: usize = 3 << 10;
+
+    fn future_size<A, B, C, F: Future>(_: impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        let size = future_size(run);
+        println!("a connection takes {size} bytes, its session {}", size_of::<Session>());
+        assert!(size <= IDLE_BYTES_MAX, "{size}");
+    }
+}
