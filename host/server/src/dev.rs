@@ -126,6 +126,9 @@ key = "tls/key.pem"
 [smtp]
 max-sessions-per-ip = 0              # every client of a test comes from the same address
 
+[auth]
+allow-plaintext-without-tls = true   # nothing here crosses a network
+
 [relay]
 from = []                            # who does not log in may write to local addresses only
 
@@ -222,7 +225,7 @@ fn help(running: &Running, logins: &[Login]) -> String {
     let (Some(mx), Some(submission)) = (address("mx"), address("submission")) else { return String::new() };
     let password = logins.first().map(|login| login.password.as_str()).unwrap_or_default();
     let accounts: String =
-        logins.iter().map(|login| format!("    {:<18} password {}\n", login.address, login.password)).collect();
+        logins.iter().map(|login| format!("    {:<18} {}\n", login.address, login.password)).collect();
     let file = config.file.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
     format!(
         r#"Postwarden for development: everything on loopback, nothing leaves this machine.
@@ -232,7 +235,7 @@ fn help(running: &Running, logins: &[Login]) -> String {
   console and API           http://{console}
   data                      {data}
 
-  accounts
+  accounts and their passwords
 {accounts}
   Mail comes in, as from another server:
     swaks --server {mx} --from you@example.com --to alice@localhost --header "Subject: hello"

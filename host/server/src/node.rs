@@ -8,6 +8,7 @@ use postwarden_smtp::session::Time;
 use postwarden_store::{Accounts, Drafts, Ids, Store, Timestamp};
 use tokio::sync::Notify;
 
+use crate::accounts_file::AccountsFile;
 use crate::auth::Failures;
 use crate::config::{AccountsBackend, Config};
 use crate::deliver::usage::Usage;
@@ -48,7 +49,7 @@ impl Node {
     pub fn new(config: Config, store: Arc<dyn Store>, ids: Ids) -> anyhow::Result<Arc<Self>> {
         let accounts: Arc<dyn Accounts + Send + Sync> = match config.accounts {
             AccountsBackend::Store => store.clone(),
-            AccountsBackend::File => anyhow::bail!("accounts in a file are not available yet"),
+            AccountsBackend::File => Arc::new(AccountsFile::open(&config)?),
         };
         let drafts = Drafts::new(config.data_dir.join("spool"), DRAFTS_MEMORY_BYTES_MAX)?;
         let tls = Tls::default();
