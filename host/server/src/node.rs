@@ -55,7 +55,7 @@ impl Node {
         let tls = Tls::default();
         tls.set(config.tls.as_ref())?;
         Ok(Arc::new(Self {
-            name: format!("{}/{}", config.hostname, std::process::id()),
+            name: name(&config),
             started: Instant::now(),
             dns: ArcSwap::from_pointee(Dns::new(&config)?),
             config: ArcSwap::from_pointee(config),
@@ -87,6 +87,11 @@ impl Node {
     pub fn now(&self) -> Timestamp {
         now()
     }
+}
+
+/// The name of this process among the nodes that share a store.
+pub fn name(config: &Config) -> String {
+    format!("{}/{}", config.hostname, std::process::id())
 }
 
 /// Milliseconds since the Unix epoch.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use postwarden_store::{Backend, Opened};
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::read::Problem;
-use crate::config::{Config, read};
+use crate::config::{Config, StoreBackend, read};
 use crate::node::Node;
 use crate::{admin, deliver, listen, log, upkeep};
 
@@ -87,7 +88,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let token = admin_token(&config.admin.token_file)?;
     let console = bind_console(config.admin.bind).await?;
     let console_address = console.local_addr()?;
-    let (store, ids) = open_store(&config).await?;
+    let Opened { store, ids } = open_store(&config).await.context("the store cannot be opened")?;
     let node = Node::new(config, store, ids)?;
     let config = node.config.load_full();
     let addresses = match node.listeners.apply(&node, &config).await {
@@ -248,7 +249,12 @@ fn admin_token(file: &Path) -> anyhow::Result<String> {
     Ok(token)
 }
 
-/// The store, and the ids of this process in it.
-async fn open_store(_config: &Config) -> anyhow::Result<(Arc<dyn postwarden_store::Store>, postwarden_store::Ids)> {
-    anyhow::bail!("no store backend yet")
+/// Opens the store that the configuration names.
+pub async fn open_store(config: &Config) -> anyhow::Result<Opened> {
+    let backend = match &config.store {
+        StoreBackend::Sqlite => Backend::Sqlite,
+        StoreBackend::Postgres { url } => Backend::Postgres { url: url.clone() },
+    };
+    let node = crate::node::name(config);
+    Ok(postwarden_store::open(&backend, &config.data_dir, &node).await?)
 }
