@@ -34,6 +34,9 @@ pub const REPLIES_BYTES_MAX: usize = 16 << 10;
 /// How long a client may be silent while most places are taken (see `sessions::STRESS_PERCENT`).
 pub const STRESSED_WAIT_MAX: Duration = Duration::from_secs(60);
 
+/// Where nothing has a limit, the timer fires after this long and is set again.
+const TIMER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// After the last reply, how long and how many bytes are still read, so that the client gets that
 /// reply before a reset.
 pub const LINGER_MAX: Duration = Duration::from_secs(2);
@@ -276,7 +279,8 @@ impl Connection {
     /// When a client that was last heard at `since` is waited for no longer.
     fn deadline(&self, sessions: &Sessions, since: Instant) -> Instant {
         let origin = Instant::from_std(self.node.started);
-        let deadline = origin + self.session.poll_timeout();
+        // A session that waits for us and not for its client has no timeout.
+        let deadline = origin.checked_add(self.session.poll_timeout()).unwrap_or(since + TIMER_MAX);
         if sessions.stressed() { deadline.min(since + STRESSED_WAIT_MAX) } else { deadline }
     }
 

@@ -84,7 +84,7 @@ impl Scene {
         let config = read::parse(&text, &folder.path().join("test.toml"))
             .unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
         let store: Arc<dyn Store> = Arc::clone(&fake) as _;
-        let node = Node::new(config.config, store, 1).unwrap();
+        let node = Node::new(config.config, store, postwarden_store::Ids::new(1)).unwrap();
         let facts = Facts {
             session_id: "session".to_owned(),
             listener: "mx".to_owned(),
