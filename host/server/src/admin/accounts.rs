@@ -187,6 +187,7 @@ pub struct Stored {
 impl Operation for PutEntry {
     type Reply = Stored;
     const ROUTE: &'static str = "accounts/put";
+    const CHANGES: bool = true;
 
     async fn run(self, parts: &Parts<'_>) -> Result<Stored, Refused> {
         let mut warnings = Vec::new();
@@ -259,6 +260,7 @@ impl ChangeAccount {
 impl Operation for ChangeAccount {
     type Reply = EntryView;
     const ROUTE: &'static str = "accounts/change";
+    const CHANGES: bool = true;
 
     async fn run(self, parts: &Parts<'_>) -> Result<EntryView, Refused> {
         let mut entry = find(parts, EntryKind::Account, &self.address).await?;
@@ -280,6 +282,7 @@ pub struct RemoveEntry {
 impl Operation for RemoveEntry {
     type Reply = EntryView;
     const ROUTE: &'static str = "accounts/remove";
+    const CHANGES: bool = true;
 
     async fn run(self, parts: &Parts<'_>) -> Result<EntryView, Refused> {
         let entry = EntryView::from(find(parts, self.kind, &self.address).await?);

@@ -83,6 +83,9 @@ async fn run<O: Operation>(State(door): State<Arc<Door>>, body: Bytes) -> Respon
         Ok(operation) => operation,
         Err(error) => return refuse(&Refused::invalid(format!("the request is not what {} takes: {error}", O::ROUTE))),
     };
+    if O::CHANGES {
+        tracing::info!(operation = O::ROUTE, "an operator changes something");
+    }
     let parts = Parts::of(&door.node);
     match tokio::time::timeout(REQUEST_TIME_MAX, operation.run(&parts)).await {
         Ok(Ok(reply)) => json(StatusCode::OK, &reply),

@@ -44,6 +44,8 @@ pub trait Operation: Serialize + DeserializeOwned + Send + 'static {
     type Reply: Serialize + DeserializeOwned + Send;
     /// Below `/api/v1/`.
     const ROUTE: &'static str;
+    /// Whether it changes anything; such operations are logged.
+    const CHANGES: bool = false;
 
     fn run(self, parts: &Parts<'_>) -> impl Future<Output = Result<Self::Reply, Refused>> + Send;
 }

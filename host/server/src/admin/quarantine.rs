@@ -37,6 +37,7 @@ pub struct ReleaseHeld {
 impl Operation for ReleaseHeld {
     type Reply = MessageView;
     const ROUTE: &'static str = "quarantine/release";
+    const CHANGES: bool = true;
 
     async fn run(self, parts: &Parts<'_>) -> Result<MessageView, Refused> {
         let message = held(parts, &self.id).await?;
@@ -56,6 +57,7 @@ pub struct DeleteHeld {
 impl Operation for DeleteHeld {
     type Reply = MessageView;
     const ROUTE: &'static str = "quarantine/delete";
+    const CHANGES: bool = true;
 
     async fn run(self, parts: &Parts<'_>) -> Result<MessageView, Refused> {
         let message = held(parts, &self.id).await?;

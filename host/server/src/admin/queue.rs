@@ -160,6 +160,7 @@ const MESSAGES_SHOWN_MAX: usize = 1_000;
 impl Operation for ChangeQueue {
     type Reply = Changed;
     const ROUTE: &'static str = "queue/change";
+    const CHANGES: bool = true;
 
     async fn run(self, parts: &Parts<'_>) -> Result<Changed, Refused> {
         check_filter(&self.filter)?;

@@ -57,6 +57,7 @@ pub struct Reloaded {
 impl Operation for Reload {
     type Reply = Reloaded;
     const ROUTE: &'static str = "reload";
+    const CHANGES: bool = true;
 
     async fn run(self, parts: &Parts<'_>) -> Result<Reloaded, Refused> {
         let node = parts.node.ok_or_else(no_server)?;

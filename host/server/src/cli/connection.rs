@@ -87,7 +87,8 @@ impl Connection {
 
 /// The file a command works with.
 pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, Failure> {
-    if let Some(file) = given {
+    // `POSTWARDEN_CONFIG=` is as if it were not set.
+    if let Some(file) = given.filter(|file| !file.as_os_str().is_empty()) {
         return Ok(file.to_owned());
     }
     PLACES.iter().map(PathBuf::from).find(|file| file.is_file()).ok_or_else(|| {

@@ -54,6 +54,11 @@ fn by_name(text: &str) -> Option<&'static Row> {
     rows().iter().find(|row| row.key == name || (number.is_some() && row.number == number))
 }
 
+/// For success a text has to show the very code.
+fn same_code(row: &Row, clues: &Clues) -> bool {
+    clues.code.as_ref().is_some_and(|code| row.replies.iter().any(|reply| reply.code == *code))
+}
+
 fn same_codes(row: &Row, clues: &Clues) -> bool {
     row.replies.iter().any(|reply| {
         clues.code.as_ref().is_none_or(|code| reply.code == *code)
@@ -80,7 +85,7 @@ fn score(row: &Row, text: &str, clues: &Clues, config: Option<&Config>) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// Words only, in lower case; numbers are codes, sizes and dates of others.
+/// Words only, in lower case; `{}` of a row falls away; numbers are codes, sizes and dates of others.
 fn normal(text: &str) -> Vec<String> {
     text.to_lowercase()
         .split(|c: char| !c.is_alphanumeric())
@@ -94,6 +99,13 @@ fn normal(text: &str) -> Vec<String> {
 fn likeness(text: &[String], candidate: &[String]) -> f64 {
     if candidate.is_empty() || text.is_empty() {
         return 0.0;
+    }
+    if let [word] = candidate
+        && text != candidate
+        && text.contains(word)
+    {
+        // One word stands in many texts: the codes have to speak for it too.
+        return 0.5;
     }
     if text.windows(candidate.len()).any(|window| window == candidate) {
         #[allow(clippy::cast_precision_loss)]
@@ -134,7 +146,9 @@ pub(super) fn reply(row: &Row, config: Option<&Config>) -> String {
     let profile = config.map_or(Profile::Merak, |config| config.smtp.replies);
     let Some(reply) = row.reply(profile) else { return String::new() };
     let text = config.and_then(|config| config.replies.get(row.key)).map_or(reply.text, String::as_str);
-    [reply.code.as_str(), reply.enhanced, text]
+    // Rows 31 and 32: no error at all, the client gets its 250.
+    let code = if row.number.is_some() && reply.code.starts_with('2') { format!("({})", reply.code) } else { reply.code.clone() };
+    [code.as_str(), reply.enhanced, text]
         .into_iter()
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
