@@ -9,6 +9,8 @@ mod harness;
 
 mod capacity;
 mod cli;
+mod cli_api;
+mod cli_explain;
 mod clients;
 mod dev;
 mod dovecot;

@@ -7,32 +7,16 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 use super::Entries;
 use crate::config::units::format_size;
 
-pub(super) fn address_of(entry: &Entry) -> &str {
-    match entry {
-        Entry::Account(account) => &account.address,
-        Entry::Alias(alias) => &alias.address,
-        Entry::List(list) => &list.address,
-    }
-}
-
-fn table_of(entry: &Entry) -> &'static str {
-    match entry {
-        Entry::Account(_) => "account",
-        Entry::Alias(_) => "alias",
-        Entry::List(_) => "list",
-    }
-}
-
 pub(super) fn put(document: &mut DocumentMut, entries: &Entries, entry: &Entry, replace: bool) -> Result<()> {
-    let address = address_of(entry);
+    let address = entry.address();
     if let Some(present) = entries.get(address)
-        && (!replace || table_of(present) != table_of(entry))
+        && (!replace || present.kind() != entry.kind())
     {
         return Err(Error::Exists(address.to_owned()));
     }
-    let tables = document.entry(table_of(entry)).or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+    let tables = document.entry(entry.kind()).or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
     let Some(tables) = tables.as_array_of_tables_mut() else {
-        return Err(Error::Damaged(format!("{} is not written as [[{0}]]", table_of(entry))));
+        return Err(Error::Damaged(format!("{} is not written as [[{0}]]", entry.kind())));
     };
     let present = tables.iter().position(|table| names(table, address));
     match present.and_then(|index| tables.get_mut(index)) {
@@ -67,7 +51,7 @@ fn names(table: &Table, address: &str) -> bool {
 
 /// Sets what differs from the default and takes out the rest.
 fn write(table: &mut Table, entry: &Entry) {
-    set(table, "address", Some(value(address_of(entry))));
+    set(table, "address", Some(value(entry.address())));
     let size = |bytes: u64| (bytes != 0).then(|| value(format_size(bytes)));
     let flag = |on: bool| on.then(|| value(true));
     let list = |addresses: &[String]| {

@@ -34,7 +34,7 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Entries, Vec<Problem>> {
 }
 
 fn insert(section: &Section<'_>, entries: &mut Entries, entry: Entry) {
-    let address = super::edit::address_of(&entry).to_owned();
+    let address = entry.address().to_owned();
     if entries.contains_key(&address) {
         section.error("address", format!("{address} stands in this file twice"));
     }

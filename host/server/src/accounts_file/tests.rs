@@ -62,7 +62,7 @@ async fn changes_keep_comments_and_are_read_back() {
     assert_ne!(accounts.generation().await.unwrap(), before);
     assert_eq!(accounts.lookup("alice@example.com").await.unwrap(), Some(Entry::Account(alice)));
     let addresses: Vec<String> =
-        accounts.entries(None, 10).await.unwrap().iter().map(|entry| edit::address_of(entry).to_owned()).collect();
+        accounts.entries(None, 10).await.unwrap().iter().map(|entry| entry.address().to_owned()).collect();
     assert_eq!(addresses, ["alice@example.com", "postmaster@example.com", "team@example.com"]);
     let after = accounts.entries(Some("alice@example.com"), 1).await.unwrap();
     assert_eq!(after.len(), 1);

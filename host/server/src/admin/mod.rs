@@ -17,3 +17,6 @@ mod token;
 
 pub use http::serve;
 pub use token::{read_token, token};
+
+#[cfg(test)]
+mod tests;

@@ -23,8 +23,11 @@ pub(super) fn find(text: &str, clues: &Clues, config: Option<&Config>) -> Found 
     if let Some(row) = by_name(text) {
         return Found { best: Some(row), alternatives: Vec::new() };
     }
-    let mut scored: Vec<(f64, &'static Row)> =
-        rows().iter().map(|row| (score(row, text, clues, config), row)).collect();
+    let mut scored: Vec<(f64, &'static Row)> = rows()
+        .iter()
+        .filter(|row| row.is_failure() || same_code(row, clues))
+        .map(|row| (score(row, text, clues, config), row))
+        .collect();
     // What a message's history says about its last failure counts most.
     for told in &clues.told {
         let inner = Clues::of(told);
@@ -147,10 +150,10 @@ pub(super) fn reply(row: &Row, config: Option<&Config>) -> String {
     let Some(reply) = row.reply(profile) else { return String::new() };
     let text = config.and_then(|config| config.replies.get(row.key)).map_or(reply.text, String::as_str);
     // Rows 31 and 32: no error at all, the client gets its 250.
-    let code = if row.number.is_some() && reply.code.starts_with('2') { format!("({})", reply.code) } else { reply.code.clone() };
-    [code.as_str(), reply.enhanced, text]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+    let code = if row.number.is_some() && reply.code.starts_with('2') {
+        format!("({})", reply.code)
+    } else {
+        reply.code.clone()
+    };
+    [code.as_str(), reply.enhanced, text].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }

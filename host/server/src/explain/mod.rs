@@ -10,8 +10,6 @@ mod find;
 mod here;
 mod render;
 mod rows;
-#[cfg(test)]
-mod tests;
 
 use postwarden_store::accounts::Entry;
 use postwarden_store::{HistoryQuery, HistoryRecord};

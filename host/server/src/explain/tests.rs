@@ -59,7 +59,9 @@ async fn every_row_is_found_and_speaks_of_this_server() {
             let text = format!("{} {} {}", reply.code, reply.enhanced, reply.text);
             questions.push(format!("{text} [0c3dwvk2m0008]"));
             questions.push(reply.text.to_owned());
-            questions.push(format!("<x@example.com>: host mx.example.com[192.0.2.25] said: {text} (in reply to end of DATA command)"));
+            questions.push(format!(
+                "<x@example.com>: host mx.example.com[192.0.2.25] said: {text} (in reply to end of DATA command)"
+            ));
         }
         for question in questions {
             let explanation = explain(&question, sources).await;
@@ -80,6 +82,7 @@ async fn what_is_no_reply_is_not_explained() {
     // An overridden text is a row's too.
     let text = "hostname = 'mx.example.com'\n[replies]\nrelay-denied = 'Go away, see https://example.com/why'";
     let config = read::parse(text, Path::new("x.toml")).unwrap().config;
-    let explanation = explain("Go away, see https://example.com/why", Sources { config: Some(&config), parts: None }).await;
+    let explanation =
+        explain("Go away, see https://example.com/why", Sources { config: Some(&config), parts: None }).await;
     assert_eq!(explanation.row.map(|row| row.key).as_deref(), Some("relay-denied"));
 }
