@@ -73,13 +73,20 @@ fn commands(s: Section<'_>, mut disabled: Vec<String>) -> Vec<String> {
     disabled
 }
 
+/// The rows of the specification by key: what `[replies]` may name.
+fn row_keys() -> impl Iterator<Item = &'static str> {
+    postwarden_smtp::reply::all().filter(|row| row.number > 0).map(|row| row.key)
+}
+
 pub(super) fn replies(s: Section<'_>) -> BTreeMap<String, String> {
     let mut texts = BTreeMap::new();
     for (key, entry) in s.entries() {
-        if !ROW_KEYS.contains(&key) {
-            entry.error(match nearest(key, ROW_KEYS.iter().copied()) {
+        if !row_keys().any(|known| known == key) {
+            entry.error(match nearest(key, row_keys()) {
                 Some(near) => format!("there is no reply of that name; did you mean \"{near}\"?"),
-                None => format!("there is no reply of that name; known are: {}", ROW_KEYS.join(", ")),
+                None => {
+                    format!("there is no reply of that name; known are: {}", row_keys().collect::<Vec<_>>().join(", "))
+                }
             });
             continue;
         }

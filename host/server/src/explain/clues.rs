@@ -30,28 +30,33 @@ pub(super) struct Clues {
 impl Clues {
     pub(super) fn of(text: &str) -> Self {
         let mut clues = Self::default();
-        let words =
-            || text.split(|c: char| c.is_whitespace() || "<>()\"',;=".contains(c)).filter(|word| !word.is_empty());
-        for word in words() {
-            // `550-5.7.1` is how continued lines begin.
-            let (first, rest) = word.split_once('-').unwrap_or((word, ""));
-            if clues.code.is_none() && is_code(first) {
-                clues.code = Some(first.to_owned());
-            }
-            for part in [word, rest] {
-                let part = part.trim_matches(['[', ']', ':', '.']);
-                if clues.enhanced.is_none() && is_enhanced(part) {
-                    clues.enhanced = Some(part.to_owned());
+        let mut before = "";
+        for token in text.split_whitespace() {
+            // `relay=mx.example.com[192.0.2.25]:25` and `host mx.example.com[192.0.2.25] said` name this
+            // server, not its client.
+            let names_server = before == "host" || before == "(host" || token.starts_with("relay=");
+            before = token;
+            for word in token.split(|c: char| "<>()[]\"',;=".contains(c)).filter(|word| !word.is_empty()) {
+                // `550-5.7.1` is how continued lines begin.
+                let (first, rest) = word.split_once('-').unwrap_or((word, ""));
+                if clues.code.is_none() && is_code(first) {
+                    clues.code = Some(first.to_owned());
                 }
+                for part in [word, rest] {
+                    let part = part.trim_matches([':', '.']);
+                    if clues.enhanced.is_none() && is_enhanced(part) {
+                        clues.enhanced = Some(part.to_owned());
+                    }
+                }
+                clues.add_word(word.trim_end_matches(['.', ':']), !names_server);
             }
-            clues.add_word(word.trim_end_matches(['.', ':']));
         }
         clues
     }
 
-    fn add_word(&mut self, word: &str) {
-        let bare = word.trim_matches(['[', ']']);
+    fn add_word(&mut self, bare: &str, may_be_client: bool) {
         if let Some(ip) = ip(bare)
+            && may_be_client
             && !self.ips.contains(&ip)
         {
             self.ips.push(ip);
@@ -86,7 +91,7 @@ impl Clues {
     }
 
     pub(super) fn add_record(&mut self, record: &HistoryRecord) {
-        self.add_word(record.client.as_str());
+        self.add_word(record.client.trim_matches(['[', ']']), true);
         self.add_address(&record.sender);
         record.recipients.iter().for_each(|recipient| self.add_address(recipient));
         if record.size > 0 {
@@ -148,6 +153,7 @@ mod tests {
         assert_eq!(clues.enhanced.as_deref(), Some("5.7.1"));
         assert_eq!(clues.addresses, ["carol@example.net"]);
         assert_eq!(clues.verbs, ["RCPT"]);
+        assert_eq!(clues.ips, [] as [IpAddr; 0], "that is the server's own");
     }
 
     #[test]
@@ -156,6 +162,7 @@ mod tests {
         assert_eq!(Clues::of("550-5.7.1 no").code.as_deref(), Some("550"));
         assert_eq!(Clues::of("client=[IPv6:2001:db8::7]").ips, ["2001:db8::7".parse::<IpAddr>().unwrap()]);
         assert_eq!(Clues::of("client=192.0.2.7:4711").ips, ["192.0.2.7".parse::<IpAddr>().unwrap()]);
+        assert_eq!(Clues::of("client=unknown[192.0.2.7]: 550").ips.len(), 1);
         assert_eq!(Clues::of("from mail.example.org (192.0.2.7).").ips.len(), 1);
         assert_eq!(Clues::of("99 problems, 1.2.3 and 10.0.0").code, None);
         assert_eq!(Clues::of("10.20.30").enhanced, None);

@@ -46,7 +46,11 @@ pub(super) fn find(text: &str, clues: &Clues, config: Option<&Config>) -> Found 
     }
     // Codes alone name no row, only those that share them.
     let shares = |row: &&'static Row| same_codes(row, clues) && (clues.code.is_some() || clues.enhanced.is_some());
-    Found { best: None, alternatives: rows().iter().filter(shares).collect() }
+    let alternatives: Vec<_> = rows().iter().filter(shares).collect();
+    match alternatives.as_slice() {
+        [only] if normal(text).is_empty() => Found { best: Some(only), alternatives: Vec::new() },
+        _ => Found { best: None, alternatives },
+    }
 }
 
 /// The number or the key of a row, and nothing else.

@@ -10,6 +10,8 @@ mod find;
 mod here;
 mod render;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use postwarden_store::accounts::Entry;
 use postwarden_store::{HistoryQuery, HistoryRecord};

@@ -25,7 +25,11 @@ pub fn render(explanation: &Explanation, now: i64) -> String {
         bullets(&mut out, "What to do", &row.advice);
     }
     if !explanation.general.is_empty() {
-        out.push_str("This is no reply of this server. In general:\n");
+        let beginning = match explanation.alternatives.is_empty() {
+            true => "This is no reply of this server.",
+            false => "The codes alone do not tell which reply this is.",
+        };
+        out.push_str(&format!("{beginning} In general:\n"));
         explanation.general.iter().for_each(|sentence| paragraph(&mut out, "  - ", "    ", sentence));
     }
     if !explanation.found() && explanation.general.is_empty() && explanation.alternatives.is_empty() {
@@ -36,7 +40,7 @@ pub fn render(explanation: &Explanation, now: i64) -> String {
     }
     if !explanation.alternatives.is_empty() {
         let title =
-            if explanation.row.is_some() { "It could also be" } else { "Replies of this server that come near" };
+            if explanation.row.is_some() { "It could also be" } else { "Replies of this server with these codes" };
         section(&mut out, title);
         explanation.alternatives.iter().for_each(|row| alternative(&mut out, row));
     }

@@ -1,5 +1,9 @@
 //! The reply table as this room reads it: codes as text, both profiles side by side.
 
+use std::sync::LazyLock;
+
+use postwarden_smtp::reply;
+
 use crate::config::Profile;
 
 /// One row.
@@ -33,5 +37,22 @@ impl Row {
 }
 
 pub(super) fn rows() -> &'static [Row] {
-    &[]
+    static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| reply::all().map(row).collect());
+    &ROWS
+}
+
+fn row(row: &'static reply::Row) -> Row {
+    let reply = |profile, code: u16, enhanced| Reply { profile, code: code.to_string(), enhanced, text: row.text };
+    let mut replies = vec![reply(Profile::Merak, row.code, row.enhanced)];
+    let (code, enhanced) = row.codes(Profile::Rfc, reply::Case::Usual);
+    replies.push(reply(Profile::Rfc, code, enhanced));
+    replies.extend(row.rfc.iter().map(|(_, code, enhanced)| reply(Profile::Rfc, *code, enhanced)));
+    Row {
+        number: (row.number != 0).then_some(u32::from(row.number)),
+        key: row.key,
+        replies,
+        meaning: row.faq.meaning,
+        causes: row.faq.causes,
+        advice: row.faq.change,
+    }
 }
