@@ -36,9 +36,9 @@ impl<'a> Record<'a> {
     }
 
     pub(super) async fn refused(&self, refusal: &Refusal) {
-        let reply = row(refusal);
-        self.summary(&reply, "refused");
-        self.note(HistoryRecord { reply, ..self.history("refused") }).await;
+        let reply = refusal.place().row.key;
+        self.summary(reply, "refused");
+        self.note(HistoryRecord { reply: reply.to_owned(), ..self.history("refused") }).await;
     }
 
     pub(super) fn history(&self, event: &str) -> HistoryRecord {
@@ -88,18 +88,4 @@ impl<'a> Record<'a> {
     fn microseconds(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
-}
-
-/// The key of the reply's row.
-fn row(refusal: &Refusal) -> String {
-    let name = format!("{refusal:?}");
-    let name = name.split('(').next().unwrap_or_default();
-    let mut key = String::with_capacity(name.len() + 4);
-    for character in name.chars() {
-        if character.is_ascii_uppercase() && !key.is_empty() {
-            key.push('-');
-        }
-        key.push(character.to_ascii_lowercase());
-    }
-    key
 }
