@@ -240,7 +240,7 @@ fn listening(node: &Arc<Node>, config: &Config, listener: &config::Listener) -> 
         require_helo: smtp.require_helo,
         deny_telnet: smtp.deny_telnet,
         max_recipients: smtp.max_recipients,
-        max_message_size: smtp.max_message_size,
+        max_message_size: crate::decide::announced_size(config),
         hard_ceiling: smtp.hard_ceiling,
         close_on_ceiling: smtp.close_on_ceiling,
         max_errors: smtp.max_errors,

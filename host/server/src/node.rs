@@ -51,6 +51,7 @@ impl Node {
             AccountsBackend::Store => store.clone(),
             AccountsBackend::File => Arc::new(AccountsFile::open(&config)?),
         };
+        let directory = Directory::new(accounts);
         let drafts = Drafts::new(config.data_dir.join("spool"), DRAFTS_MEMORY_BYTES_MAX)?;
         let tls = Tls::default();
         tls.set(config.tls.as_ref())?;
@@ -62,8 +63,8 @@ impl Node {
             store,
             drafts,
             ids,
-            directory: Directory::new(accounts.clone()),
-            accounts,
+            accounts: directory.announcing(),
+            directory,
             auth_failures: Failures::new(),
             usage: Usage::new(),
             queue_wake: Notify::new(),

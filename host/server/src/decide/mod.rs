@@ -31,6 +31,7 @@ use postwarden_store::Draft;
 
 use crate::node::Node;
 use asked::Asked;
+pub use size::announced as announced_size;
 
 /// What a policy says: nothing, or why not.
 type Check = Result<(), Refusal>;

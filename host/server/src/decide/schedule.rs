@@ -1,14 +1,12 @@
 //! FUTURERELEASE (RFC 4865) and DELIVERBY (RFC 2852): times that cannot be kept are refused at once.
 
+use postwarden_smtp::limits::HOLD_SECONDS_MAX;
 use postwarden_smtp::question::Hold;
 use postwarden_smtp::{Refusal, SenderParameters};
 use postwarden_store::Timestamp;
 
 use super::Check;
 use super::asked::Asked;
-
-/// The longest a message is held for its release, in seconds: 31 days.
-pub(super) const HOLD_SECONDS_MAX: u64 = 31 * 86_400;
 
 pub(super) fn check(asked: &Asked<'_>, parameters: &SenderParameters) -> Check {
     let release = release(parameters, asked.now);

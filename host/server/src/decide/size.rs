@@ -24,6 +24,16 @@ pub(super) async fn at_mail(asked: &Asked<'_>, declared: Option<u64>) -> Check {
     within(size, effective(&asked.config, None, 0))
 }
 
+/// What EHLO announces, bytes; 0: unlimited. No smaller than any recipient's limit, for a client keeps to
+/// it: where a domain overrides the server's level, only the ceiling is sure.
+pub fn announced(config: &Config) -> u64 {
+    let server = config.smtp.max_message_size;
+    match config.domains.values().any(|domain| domain.override_global_limits) {
+        true if server != 0 => config.smtp.hard_ceiling,
+        _ => server,
+    }
+}
+
 /// The login's own limit.
 pub(super) async fn sender(asked: &Asked<'_>, size: u64) -> Check {
     let Some(account) = asked.login_account().await? else { return Ok(()) };

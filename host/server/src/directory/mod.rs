@@ -9,6 +9,7 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use async_trait::async_trait;
 use moka::sync::Cache;
 use postwarden_smtp::Mailbox;
 use postwarden_store::accounts::Entry;
@@ -35,7 +36,7 @@ pub struct Directory {
     accounts: Arc<dyn Accounts + Send + Sync>,
     cache: Cache<String, Cached>,
     /// Answers of an older epoch are as absent: no answer that was on its way while entries changed survives.
-    epoch: AtomicU64,
+    epoch: Arc<AtomicU64>,
     generation: AtomicI64,
     next_poll: AtomicI64,
 }
@@ -81,14 +82,19 @@ impl Directory {
         Self {
             accounts,
             cache,
-            epoch: AtomicU64::new(1),
+            epoch: Arc::new(AtomicU64::new(1)),
             generation: AtomicI64::new(i64::MIN),
             next_poll: AtomicI64::new(i64::MIN),
         }
     }
 
-    /// Forgets all answers. For whoever changed an entry in this process and wants the next question
-    /// answered by it at once; changes by others are seen within [`GENERATION_POLL_MS`].
+    /// The accounts for those who change them in this process: the next question is answered by the
+    /// change. Changes by others are seen within [`GENERATION_POLL_MS`].
+    pub fn announcing(&self) -> Arc<dyn Accounts + Send + Sync> {
+        Arc::new(Announcing { accounts: Arc::clone(&self.accounts), epoch: Arc::clone(&self.epoch) })
+    }
+
+    /// Forgets all answers.
     pub fn forget(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
@@ -198,6 +204,35 @@ impl Directory {
             }
             Err(error) => tracing::warn!(%error, "cannot see whether accounts changed; answering from memory"),
         }
+    }
+}
+
+/// Accounts whose changes make the directory forget.
+struct Announcing {
+    accounts: Arc<dyn Accounts + Send + Sync>,
+    epoch: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl Accounts for Announcing {
+    async fn lookup(&self, address: &str) -> Result<Option<Entry>> {
+        self.accounts.lookup(address).await
+    }
+    async fn put(&self, entry: Entry, replace: bool) -> Result<()> {
+        let done = self.accounts.put(entry, replace).await;
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        done
+    }
+    async fn remove(&self, address: &str) -> Result<()> {
+        let done = self.accounts.remove(address).await;
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        done
+    }
+    async fn entries(&self, after: Option<&str>, limit: usize) -> Result<Vec<Entry>> {
+        self.accounts.entries(after, limit).await
+    }
+    async fn generation(&self) -> Result<i64> {
+        self.accounts.generation().await
     }
 }
 

@@ -201,6 +201,19 @@ async fn known_addresses_cost_no_round_trip() {
     assert_eq!(scene.fake.polls.load(Ordering::SeqCst), 1);
 }
 
+/// EHLO must not announce less than some recipient takes.
+#[test]
+fn the_announced_size_is_the_largest_possible() {
+    let announced = |text: &str| {
+        let text = format!(
+            "hostname = \"mx.example.com\"\n[smtp]\nmax-message-size = \"50MiB\"\nhard-ceiling = \"100MiB\"\n{text}"
+        );
+        super::announced_size(&crate::config::read::parse(&text, std::path::Path::new("test.toml")).unwrap().config)
+    };
+    assert_eq!(announced("[domains.\"a.example\"]\nmax-message-size = \"90MiB\"\n"), 50 << 20);
+    assert_eq!(announced("[domains.\"a.example\"]\noverride-global-limits = true\n"), 100 << 20);
+}
+
 /// Of many sessions at once, no more get through than the limit allows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn send_limits_hold_against_sessions_at_once() {
