@@ -30,7 +30,6 @@ enum Source {
     Open(Arc<File>),
     /// Opened at the first read, so that a thousand claimed messages need no thousand descriptors.
     Path(PathBuf),
-    #[allow(dead_code, reason = "the database backend makes it")]
     Chunks(Arc<dyn Chunks>),
 }
 
@@ -55,7 +54,6 @@ impl Body {
         Self { source: Source::Path(path), size, position: 0 }
     }
 
-    #[allow(dead_code, reason = "the database backend calls it")]
     pub(crate) fn from_chunks(chunks: Arc<dyn Chunks>, size: u64) -> Self {
         Self { source: Source::Chunks(chunks), size, position: 0 }
     }

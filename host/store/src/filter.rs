@@ -4,6 +4,10 @@ use crate::history::{HistoryQuery, HistoryRecord};
 use crate::queue::{Envelope, QueueFilter, QueuedRecipient, RecipientState};
 use crate::{Error, Id, Result};
 
+/// Records given for a history query without a limit, and at most.
+pub(crate) const HISTORY_FOUND_DEFAULT: u32 = 100;
+pub(crate) const HISTORY_FOUND_MAX: u32 = 10_000;
+
 /// A queue filter, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Matcher {

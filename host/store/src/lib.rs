@@ -16,6 +16,7 @@ pub mod holds;
 pub mod id;
 mod lock;
 mod open;
+pub mod postgres;
 pub mod queue;
 pub mod sqlite;
 pub mod state;

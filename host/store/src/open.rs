@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::blocking;
+use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::{Ids, Result, Store};
 
@@ -32,9 +33,10 @@ pub async fn open(backend: &Backend, data_dir: &Path, node: &str) -> Result<Open
             let ids = Ids::after(0, store.newest_id());
             Ok(Opened { store: Arc::new(store), ids })
         }
-        Backend::Postgres { .. } => {
-            let _ = node;
-            Err(crate::Error::Unavailable("PostgreSQL comes in a moment".to_owned()))
+        Backend::Postgres { url } => {
+            let store = Postgres::open(url, node).await?;
+            let ids = Ids::after(store.node_number(), store.newest_id());
+            Ok(Opened { store: Arc::new(store), ids })
         }
     }
 }

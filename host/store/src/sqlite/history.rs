@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::writer::Durability;
 use super::{Sqlite, fail};
-use crate::filter::history_matches;
+use crate::filter::{HISTORY_FOUND_DEFAULT, HISTORY_FOUND_MAX, history_matches};
 use crate::history::{History, HistoryQuery, HistoryRecord};
 use crate::{Error, Result, Timestamp};
 
@@ -16,9 +16,6 @@ use crate::{Error, Result, Timestamp};
 const PAGE_RECORDS_MAX: usize = 1000;
 /// Records deleted in one transaction.
 const EXPIRE_BATCH: usize = 1000;
-/// Records given for a query without a limit.
-const FOUND_DEFAULT: u32 = 100;
-const FOUND_MAX: u32 = 10_000;
 
 /// Bits of a row key that tell records of one millisecond apart.
 const SEQUENCE_BITS: u32 = 20;
@@ -60,7 +57,7 @@ impl History for Sqlite {
     }
 
     async fn find(&self, query: &HistoryQuery) -> Result<Vec<HistoryRecord>> {
-        let limit = if query.limit == 0 { FOUND_DEFAULT } else { query.limit.min(FOUND_MAX) } as usize;
+        let limit = if query.limit == 0 { HISTORY_FOUND_DEFAULT } else { query.limit.min(HISTORY_FOUND_MAX) } as usize;
         let first = query.after.map_or(0, first_key);
         let mut before = query.before.map_or(i64::MAX, first_key);
         let mut found = Vec::new();

@@ -10,6 +10,8 @@ mod content;
 mod history;
 mod holds;
 mod make;
+mod postgres_only;
+mod postgres_server;
 mod queue;
 mod state;
 
@@ -18,6 +20,7 @@ use backend::{Backend, Bench};
 macro_rules! scenarios {
     ($($file:ident { $($name:ident),* $(,)? })*) => {
         scenarios!(@ sqlite Sqlite $($file { $($name),* })*);
+        scenarios!(@ postgres Postgres $($file { $($name),* })*);
     };
     (@ $backend:ident $variant:ident $($file:ident { $($name:ident),* })*) => {
         mod $backend {

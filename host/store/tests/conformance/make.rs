@@ -1,7 +1,7 @@
 //! Messages for the scenarios.
 
-use postwarden_store::queue::{Envelope, Job, Lease, NewMessage, NewRecipient, Outcome, Route, Settlement};
-use postwarden_store::{Body, Draft, Id, Store, Timestamp};
+use postwarden_store::queue::{Envelope, Job, Lease, NewMessage, NewRecipient, Outcome, Queue, Route, Settlement};
+use postwarden_store::{Body, Draft, Id, Ids, Result, Store, Timestamp};
 
 use crate::backend::Bench;
 
@@ -24,8 +24,12 @@ pub(crate) fn recipient(address: &str, due: Timestamp) -> NewRecipient {
 }
 
 pub(crate) fn message(bench: &Bench, to: &[&str], due: Timestamp) -> NewMessage {
+    message_with_id(bench.ids.next(due), to, due)
+}
+
+fn message_with_id(id: Id, to: &[&str], due: Timestamp) -> NewMessage {
     NewMessage {
-        id: bench.ids.next(due),
+        id,
         envelope: Envelope { sender: "sender@example.com".to_owned(), received: due, ..Envelope::default() },
         trace: b"Received: from here\r\n".to_vec(),
         content: Draft::from(b"Subject: x\r\n\r\nHello\r\n".to_vec()),
@@ -41,6 +45,12 @@ pub(crate) async fn accept(bench: &Bench, store: &dyn Store, to: &[&str], due: T
     let id = message.id;
     store.accept(message).await.unwrap();
     id
+}
+
+/// As `accept`, without a bench, and it may fail.
+pub(crate) async fn accept_result(ids: &Ids, store: &(impl Queue + ?Sized), now: Timestamp) -> Result<Id> {
+    let id = ids.next(now);
+    store.accept(message_with_id(id, &["a@one.example"], now)).await.map(|()| id)
 }
 
 pub(crate) fn lease(node: &str, until: Timestamp) -> Lease {
