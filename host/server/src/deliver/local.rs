@@ -38,11 +38,10 @@ pub(crate) async fn deliver(node: &Arc<Node>, maildirs: &Arc<Maildirs>, parts: V
         sorted.push(sort(node, &config, part, started, &mut sizes).await);
     }
     let kept: Vec<Part> = sorted.iter().map(|one| one.part.clone()).collect();
-    let store = Arc::clone(node);
     let writer = Arc::clone(maildirs);
     let runtime = Handle::current();
     let written = tokio::task::spawn_blocking(move || {
-        let results = writer.deliver(sorted.iter_mut().map(|one| parcel(one, &store, &runtime)).collect());
+        let results = writer.deliver(sorted.iter_mut().map(|one| parcel(one, &runtime)).collect());
         (sorted, results)
     })
     .await;
@@ -145,13 +144,13 @@ async fn may_have(
 }
 
 /// What the writer gets. Content in a file is opened by it, when and as often as it needs it.
-fn parcel<'a>(sorted: &'a mut Sorted, node: &'a Arc<Node>, runtime: &'a Handle) -> Parcel<'a> {
+fn parcel<'a>(sorted: &'a mut Sorted, runtime: &'a Handle) -> Parcel<'a> {
     let copies = std::mem::take(&mut sorted.copies);
-    let id = sorted.part.message().id;
+    let claimed = Arc::clone(&sorted.part.claimed);
     let content = match sorted.part.claimed.body.inline() {
         Some(bytes) => Source::Inline(bytes),
         None => Source::Stream(Box::new(move || {
-            let (_, mut body) = runtime.block_on(node.store.content(id)).map_err(broken)?;
+            let mut body = claimed.body.again();
             Ok(Box::new(move || runtime.block_on(body.next()).map_err(broken)) as Chunks<'a>)
         })),
     };

@@ -16,5 +16,8 @@ pub mod usage;
 mod verdict;
 mod whither;
 
+#[cfg(test)]
+mod tests;
+
 pub use dispatch::run;
 pub use maildir::path::maildir_path;

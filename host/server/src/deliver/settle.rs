@@ -19,6 +19,9 @@ use crate::node::Node;
 const PAUSE: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
+/// The detail of a record in the history is cut after this.
+const DETAIL_BYTES_MAX: usize = 2048;
+
 /// What was decided for one recipient.
 #[derive(Clone, Debug)]
 pub(crate) struct Decided {
@@ -52,7 +55,7 @@ pub(crate) async fn settle(node: &Node, message: &Arc<QueuedMessage>, verdicts: 
         loop {
             match attempt(node, &config, message, event, sender, &group, now).await {
                 Ok(()) => break,
-                Err(Error::Lost(why) | Error::NotFound(why)) => {
+                Err(Error::Lost(why) | Error::NotFound(why) | Error::Damaged(why)) => {
                     tracing::warn!(target: "delivery", id = %message.id, why, "the message is not ours any more; its outcome is not recorded");
                     break;
                 }
@@ -85,7 +88,9 @@ async fn attempt(
         true => None,
         false => bounce::notice(node, config, message, sender, &notes, now).await?,
     };
-    let woken = follow_up.is_some();
+    // The dispatcher sleeps by what was due before.
+    let retried = group.iter().any(|(decided, _)| matches!(decided.outcome, Outcome::Retry { .. }));
+    let woken = retried || follow_up.is_some();
     let history = event.map(|event| record(message, event, sender, group, now));
     let outcomes = group.iter().map(|(decided, _)| (decided.index, decided.outcome.clone())).collect();
     node.store.settle(&node.name, Settlement { id: message.id, outcomes, follow_up, history }).await?;
@@ -108,7 +113,10 @@ pub(crate) fn decide(
     let done = |event, notice, said| Decided { index, outcome: Outcome::Done, event: Some(event), notice, said };
     match verdict {
         Verdict::Delivered { said } => done("delivered", wants("SUCCESS").then_some(Action::Delivered), said),
-        Verdict::Relayed { said } => done("delivered", wants("SUCCESS").then_some(Action::Relayed), Some(said)),
+        Verdict::Relayed { said, reports } => {
+            let notice = (!reports && wants("SUCCESS")).then_some(Action::Relayed);
+            done("delivered", notice, Some(said))
+        }
         Verdict::Failed(said) => done("bounced", wants("FAILURE").then_some(Action::Failed), Some(said)),
         Verdict::NotTried => Decided { index, outcome: Outcome::Release, event: None, notice: None, said: None },
         Verdict::Deferred(said) => {
@@ -163,7 +171,19 @@ pub(crate) fn sender_of<'a>(message: &'a QueuedMessage, recipient: &'a QueuedRec
 }
 
 fn record(message: &QueuedMessage, event: &str, sender: &str, group: &Group<'_>, now: Timestamp) -> HistoryRecord {
-    let said = group.iter().find_map(|(decided, _)| decided.said.as_ref());
+    let told = |decided: &Decided| decided.said.as_ref().map(ToString::to_string).unwrap_or_default();
+    let mut details: Vec<String> = group.iter().map(|(decided, _)| told(decided)).collect();
+    details.dedup();
+    // Where they were told different things, who was told what stands in the facts.
+    let facts = match details.len() {
+        0 | 1 => serde_json::Value::Null,
+        _ => group
+            .iter()
+            .map(|(decided, one)| (one.recipient.address.clone(), serde_json::Value::from(told(decided))))
+            .collect(),
+    };
+    let mut detail = details.join("; ");
+    detail.truncate(detail.floor_char_boundary(DETAIL_BYTES_MAX));
     HistoryRecord {
         time: now,
         id: message.id.to_string(),
@@ -173,8 +193,8 @@ fn record(message: &QueuedMessage, event: &str, sender: &str, group: &Group<'_>,
         recipients: group.iter().map(|(_, recipient)| recipient.recipient.address.clone()).collect(),
         size: message.size,
         reply: String::new(),
-        detail: said.map(ToString::to_string).unwrap_or_default(),
-        facts: serde_json::Value::Null,
+        detail,
+        facts,
     }
 }
 

@@ -28,10 +28,11 @@ impl std::fmt::Display for Said {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// In the mailbox; or passed on to a host that reports on it from now on.
+    /// In the mailbox.
     Delivered { said: Option<Said> },
-    /// Passed on to a host that sends no notification of success (RFC 3461 section 5.2.2).
-    Relayed { said: Said },
+    /// Passed on. `reports`: the next host reports on it from now on; else it is this one that tells
+    /// of the success (RFC 3461 section 5.2.2).
+    Relayed { said: Said, reports: bool },
     /// Try again.
     Deferred(Said),
     /// Not this way, and not later either.

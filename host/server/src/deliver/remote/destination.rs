@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::drive::{Fault, Link};
+use super::drive::{Link, Stale};
 use super::{Hop, WAITING_MAX};
 use crate::deliver::part::Part;
 use crate::deliver::settle::settle;
@@ -194,7 +194,7 @@ impl Worker {
             match link.send(node, &part).await {
                 Ok(verdicts) => return self.settled(part, verdicts, link),
                 // The other side was tired of waiting: nothing was said about this message.
-                Err(Fault::Stale) => self.set_connected(false),
+                Err(Stale) => self.set_connected(false),
             }
         }
         let mut link = match Link::open(node, &destination.hop).await {
@@ -211,7 +211,7 @@ impl Worker {
         }
         match link.send(node, &part).await {
             Ok(verdicts) => self.settled(part, verdicts, link),
-            Err(Fault::Stale) => {
+            Err(Stale) => {
                 let text = format!("{} closed the connection", destination.hop.name());
                 self.down(part, Said::here("4.4.2", text)).await;
                 None

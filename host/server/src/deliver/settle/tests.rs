@@ -60,7 +60,7 @@ fn deferred() -> Verdict {
 
 #[test]
 fn notify_decides_who_is_told() {
-    let relayed = || Verdict::Relayed { said: Said::default() };
+    let relayed = || Verdict::Relayed { said: Said::default(), reports: false };
     let delivered = || Verdict::Delivered { said: None };
     for (notify, failure, success, relay) in [
         (None, Some(Action::Failed), None, None),
@@ -74,6 +74,8 @@ fn notify_decides_who_is_told() {
         assert_eq!(decided(&message, &one, failed(), RECEIVED).notice, failure, "{notify:?}");
         assert_eq!(decided(&message, &one, delivered(), RECEIVED).notice, success, "{notify:?}");
         assert_eq!(decided(&message, &one, relayed(), RECEIVED).notice, relay, "{notify:?}");
+        let reports = Verdict::Relayed { said: Said::default(), reports: true };
+        assert_eq!(decided(&message, &one, reports, RECEIVED).notice, None);
         assert_eq!(decided(&message, &one, failed(), RECEIVED).outcome, Outcome::Done);
     }
 }

@@ -49,7 +49,9 @@ async fn a_big_message_to_two_mailboxes() {
     let mut bench = Bench::new(MAILDIR).await;
     let mut content = b"Subject: big\r\n\r\n".to_vec();
     content.extend(b"0123456789\r\n".repeat(100_000));
-    bench.accept(Mail { content: &content, recipients: &["alice@example.com", "bob@example.com"], ..Mail::default() }).await;
+    bench
+        .accept(Mail { content: &content, recipients: &["alice@example.com", "bob@example.com"], ..Mail::default() })
+        .await;
     bench.start();
     bench.empty().await;
     for name in ["alice", "bob"] {

@@ -75,7 +75,11 @@ impl Bench {
             NewRecipient {
                 address: (*address).to_owned(),
                 original: (*address).to_owned(),
-                route: if domain == "example.com" { Route::Local((*address).to_owned()) } else { Route::Remote(domain) },
+                route: if domain == "example.com" {
+                    Route::Local((*address).to_owned())
+                } else {
+                    Route::Remote(domain)
+                },
                 sender: None,
                 notify: mail.notify.map(str::to_owned),
                 orcpt: None,
