@@ -251,7 +251,6 @@ impl Session {
     /// `poll_timeout` has passed.
     pub fn handle_timeout(&mut self, now: Time) {
         if now >= self.poll_timeout() {
-            self.abandon();
             self.reply(&reply::TIMEOUT);
             self.close();
         }
