@@ -95,6 +95,7 @@ fn millis(time: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::panic)]
     use super::*;
 
     const MINUTE: i64 = 60_000;

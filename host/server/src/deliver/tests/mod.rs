@@ -46,7 +46,7 @@ impl Bench {
         std::fs::create_dir_all(&config.data_dir).unwrap();
         let backend = postwarden_store::Backend::Sqlite;
         let opened = postwarden_store::open(&backend, &config.data_dir, "test").await.unwrap();
-        let node = Node::new(config, opened.store, 0).unwrap();
+        let node = Node::new(config, opened.store, opened.ids).unwrap();
         for name in ["alice", "bob"] {
             let account = account(&format!("{name}@example.com"));
             node.accounts.put(Entry::Account(account), false).await.unwrap();
