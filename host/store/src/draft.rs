@@ -13,7 +13,7 @@ use tempfile::{NamedTempFile, TempPath};
 
 use crate::body::{Body, INLINE_BYTES_MAX, read_at};
 use crate::error::blocking;
-use crate::lock::lock_file;
+use crate::lock::{lock_file, make_folder};
 use crate::{Error, Result};
 
 /// First allocation of a draft in bytes: most messages fit in it or need two steps more.
@@ -75,7 +75,7 @@ impl Drafts {
     /// `memory_max`: bytes that all drafts together may hold in memory. `InUse` if another process
     /// uses the same spool.
     pub fn new(spool: PathBuf, memory_max: usize) -> Result<Self> {
-        fs::create_dir_all(&spool).map_err(|error| Error::file(spool.display(), &error))?;
+        make_folder(&spool)?;
         let lock = lock_file(&spool.join("lock"))?;
         remove_left_overs(&spool)?;
         Ok(Self { spool: Arc::new(Spool { folder: spool, memory: AtomicUsize::new(0), memory_max, _lock: lock }) })

@@ -1,12 +1,20 @@
-//! One owner for a folder: an advisory lock that the kernel takes back when the process dies.
+//! Folders of the store: readable by one user, used by one process at a time. The lock is advisory;
+//! the kernel takes it back when the process dies.
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 
 use crate::{Error, Result};
+
+/// With its parents, where they are missing.
+pub(crate) fn make_folder(path: &Path) -> Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| Error::file(path.display(), &error))
+}
 
 /// Locks the file until the handle is dropped; `InUse` names the process that has it.
 pub(crate) fn lock_file(path: &Path) -> Result<File> {

@@ -10,7 +10,7 @@ use crate::body::Body;
 use crate::draft::Draft;
 use crate::history::HistoryRecord;
 use crate::holds::NewHold;
-use crate::{Id, Result, Timestamp};
+use crate::{Error, Id, Result, Timestamp};
 
 /// A message to be stored with all its recipients, at once or not at all.
 #[derive(Debug)]
@@ -25,6 +25,16 @@ pub struct NewMessage {
     pub hold: Option<NewHold>,
     /// Written in the same transaction.
     pub history: Option<HistoryRecord>,
+}
+
+impl NewMessage {
+    /// A message to nobody would never leave the queue.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.recipients.is_empty() {
+            return Err(Error::Invalid("a message without recipients".to_owned()));
+        }
+        Ok(())
+    }
 }
 
 /// What all recipients share.
@@ -195,7 +205,10 @@ pub enum QueueChange {
 #[async_trait]
 pub trait Queue {
     /// Stores the messages of many callers in few transactions. When it returns `Ok` the message
-    /// survives kill -9 and power loss; when it returns `Err`, nothing of it is there.
+    /// survives kill -9 and power loss; when it returns `Err`, nothing of it is there. `Exists` if the id
+    /// is taken, `Full` if there is no space, `Invalid` without recipients. The one exception: where the
+    /// connection to a database breaks during the commit and does not come back, `Unavailable` may mean
+    /// that it is there.
     async fn accept(&self, message: NewMessage) -> Result<()>;
 
     /// Takes up to `limit` messages with due recipients, oldest due first. A claimed recipient is
@@ -203,7 +216,8 @@ pub trait Queue {
     /// alone may end all leases at its start).
     async fn claim(&self, now: Timestamp, limit: usize, lease: Lease) -> Result<Vec<Job>>;
 
-    /// Records outcomes. `Lost` for a message of which another node holds the claim by now.
+    /// Records outcomes, all or none. An outcome of a lease that ended still counts if nobody took the
+    /// recipient since. `Lost` for a message of which another node holds the claim by now.
     async fn settle(&self, node: &str, settlement: Settlement) -> Result<()>;
 
     /// Moves the end of this node's leases. Called by a living node more often than leases last.
@@ -221,7 +235,9 @@ pub trait Queue {
     /// Trace and content.
     async fn content(&self, id: Id) -> Result<(Vec<u8>, Body)>;
 
-    /// Changes all matching recipients that are not leased; returns how many.
+    /// Changes all matching recipients that are not leased; returns how many. `Retry` and `Hold` concern
+    /// queued ones, `Release` held ones, but not those of a message that is held for quarantine or a
+    /// challenge: [`Holds::release`](crate::Holds::release) lets these go.
     async fn change(&self, filter: &QueueFilter, change: QueueChange) -> Result<u64>;
 
     /// (messages, recipients) in the queue.

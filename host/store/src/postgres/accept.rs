@@ -42,6 +42,7 @@ enum Place {
 }
 
 pub(crate) async fn prepare(message: NewMessage) -> Result<Prepared> {
+    message.check()?;
     let content = message.content.finish().await?;
     let size = content.size() + message.trace.len() as u64;
     let json = |error: serde_json::Error| Error::Invalid(error.to_string());

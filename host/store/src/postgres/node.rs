@@ -59,7 +59,8 @@ impl Number {
         time.saturating_add(self.offset.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn from_database(&self, time: Timestamp) -> Timestamp {
+    /// A time of the database as this machine would give it.
+    pub(crate) fn to_callers(&self, time: Timestamp) -> Timestamp {
         time.saturating_sub(self.offset.load(Ordering::Relaxed))
     }
 

@@ -106,7 +106,7 @@ impl Queue for Postgres {
         let statement = client.prepare_cached(sql).await.map_err(fail)?;
         let row = client.query_one(&statement, &[]).await.map_err(fail)?;
         let (due, end): (Option<i64>, Option<i64>) = (get(&row, 0)?, get(&row, 1)?);
-        let end = end.map(|end| self.number.from_database(end));
+        let end = end.map(|end| self.number.to_callers(end));
         Ok([due, end].into_iter().flatten().min())
     }
 

@@ -42,7 +42,7 @@ pub(crate) struct ContentFile {
 }
 
 impl ContentFile {
-    fn new(path: PathBuf) -> Place {
+    fn place(path: PathBuf) -> Place {
         Place::File(Arc::new(Self { path, committed: AtomicBool::new(false) }))
     }
 
@@ -61,6 +61,7 @@ impl Drop for ContentFile {
 }
 
 pub(crate) async fn prepare(bodies: &Path, message: NewMessage) -> Result<Prepared> {
+    message.check()?;
     let content = message.content.finish().await?;
     let size = content.size() + message.trace.len() as u64;
     Ok(Prepared {
@@ -84,7 +85,7 @@ async fn place(bodies: &Path, id: Id, content: Content) -> Result<Place> {
             blocking(move || {
                 let _reserved = reserved;
                 write_synced(&bytes, &folder, &path)?;
-                Ok(ContentFile::new(path))
+                Ok(ContentFile::place(path))
             })
             .await
         }
@@ -92,7 +93,7 @@ async fn place(bodies: &Path, id: Id, content: Content) -> Result<Place> {
             blocking(move || {
                 file.sync_all().map_err(|error| Error::file(SYNC_FAILED, &error))?;
                 spooled.persist_noclobber(&path).map_err(|error| Error::file(path.display(), &error.error))?;
-                Ok(ContentFile::new(path))
+                Ok(ContentFile::place(path))
             })
             .await
         }

@@ -15,7 +15,8 @@ mod state;
 mod writer;
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
@@ -25,7 +26,7 @@ use rusqlite::{Connection, ffi};
 use self::claims::Claims;
 use self::readers::Readers;
 use self::writer::Writer;
-use crate::lock::lock_file;
+use crate::lock::{lock_file, make_folder};
 use crate::{Error, Id, Result};
 
 const DATABASE: &str = "store.sqlite";
@@ -51,9 +52,12 @@ impl Sqlite {
     /// a command that works on the store directly calls this too, so it never meets a server.
     pub fn open(data_dir: &Path) -> Result<Self> {
         let bodies = data_dir.join(BODIES);
-        fs::create_dir_all(&bodies).map_err(|error| Error::file(bodies.display(), &error))?;
+        make_folder(&bodies)?;
         let lock = lock_file(&data_dir.join(LOCK))?;
         let path = data_dir.join(DATABASE);
+        // Mail and passwords: for this user alone. SQLite gives its other files the same mode.
+        let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        made.map_err(|error| Error::file(path.display(), &error))?;
         let mut database = Connection::open(&path).map_err(fail)?;
         prepare(&database)?;
         schema::migrate(&mut database)?;

@@ -13,6 +13,7 @@ mod make;
 mod postgres_only;
 mod postgres_server;
 mod queue;
+mod sqlite_only;
 mod state;
 
 use backend::{Backend, Bench};

@@ -27,7 +27,7 @@ pub(crate) fn message(bench: &Bench, to: &[&str], due: Timestamp) -> NewMessage 
     message_with_id(bench.ids.next(due), to, due)
 }
 
-fn message_with_id(id: Id, to: &[&str], due: Timestamp) -> NewMessage {
+pub(crate) fn message_with_id(id: Id, to: &[&str], due: Timestamp) -> NewMessage {
     NewMessage {
         id,
         envelope: Envelope { sender: "sender@example.com".to_owned(), received: due, ..Envelope::default() },
