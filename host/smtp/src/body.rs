@@ -40,8 +40,7 @@ impl DataReader {
         let copy = |from: usize, to: usize, body: &mut Vec<u8>| {
             body.extend_from_slice(input.get(from..to).unwrap_or_default());
         };
-        loop {
-            let Some(&byte) = input.get(position) else { break };
+        while let Some(&byte) = input.get(position) {
             match self.at {
                 At::LineStart if byte == b'.' => {
                     copy(run, position, body);

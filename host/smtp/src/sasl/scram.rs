@@ -167,3 +167,31 @@ fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     mac.update(message);
     mac.finalize().into_bytes().into()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// RFC 7677 section 3.
+    #[test]
+    fn the_example_of_the_rfc() {
+        let mut salted = [0; 32];
+        let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
+        pbkdf2::pbkdf2_hmac::<Sha256>(b"pencil", &salt, 4096, &mut salted);
+        let verifier = ScramVerifier {
+            salt,
+            iterations: 4096,
+            stored_key: Sha256::digest(hmac(&salted, b"Client Key")).into(),
+            server_key: hmac(&salted, b"Server Key"),
+        };
+        let first = First::read(b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO", false, false, None).unwrap();
+        let (second, challenge) = first.challenge(verifier, "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0");
+        assert_eq!(challenge, "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096");
+        let last = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
+        let outcome = second.finish(last.as_bytes()).unwrap();
+        assert!(outcome.proven);
+        assert_eq!(outcome.signature, "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+    }
+}
