@@ -61,3 +61,34 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     let era_days = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     era_days + (month * 153 + 2) / 5 + day - 1 - 719_468
 }
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn dates() {
+        let cases = [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2000-02-29T12:00:00Z", Some(951_825_600)),
+            ("2026-11-23T23:00:00.25+01:00", Some(1_795_471_200)),
+            ("2026-11-23t17:30:00-04:30", Some(1_795_471_200)),
+            ("9999-12-31T23:59:60Z", Some(253_402_300_800)),
+            ("1969-12-31T23:59:59Z", None),
+            ("1970-01-01T00:00:00+00:01", None),
+            ("2025-02-29T12:00:00Z", None),
+            ("2100-02-29T12:00:00Z", None),
+            ("2026-13-01T00:00:00Z", None),
+            ("2026-11-23T24:00:00Z", None),
+            ("2026-11-23T23:00:00", None),
+            ("2026-11-23T23:00:00.Z", None),
+            ("2026-11-23T23:00:00+1:00", None),
+            ("2026-11-23T23:00:00Zx", None),
+            ("+026-11-23T23:00:00Z", None),
+            ("", None),
+        ];
+        for (text, seconds) in cases {
+            assert_eq!(parse(text), seconds, "{text}");
+        }
+    }
+}

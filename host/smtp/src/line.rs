@@ -26,7 +26,7 @@ pub(crate) enum Line<'a> {
 
 impl LineReader {
     /// Takes a line or what there is of it; says how many bytes were used. `limit` counts the CRLF; it is
-    /// asked with the first bytes of the line, `START_BYTES` at most.
+    /// asked with the first `START_BYTES` bytes of the line.
     pub(crate) fn take<'a>(&mut self, input: &'a [u8], limit: impl Fn(&[u8]) -> usize) -> (usize, Option<Line<'a>>) {
         let previous_cr = if self.overlong { self.dropped_cr } else { self.partial.last() == Some(&b'\r') };
         let (used, ended) = match end_of_line(input, previous_cr) {
@@ -42,7 +42,10 @@ impl LineReader {
             }
             return (used, None);
         }
-        let start: Vec<u8> = self.partial.iter().chain(taken).take(START_BYTES).copied().collect();
+        let mut start = [0; START_BYTES];
+        for (to, from) in start.iter_mut().zip(self.partial.iter().chain(taken)) {
+            *to = *from;
+        }
         let limit = limit(&start);
         if self.partial.len().saturating_add(taken.len()) > limit {
             *self = Self { partial: Vec::new(), overlong: !ended, dropped_cr: taken.last() == Some(&b'\r') };
@@ -67,6 +70,12 @@ impl LineReader {
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
+}
+
+/// Controls, and white space other than the space itself (U+2028 ends a line for some readers of logs):
+/// no argument of a command, no name and no decoded value may hold them.
+pub(crate) fn is_unprintable(c: char) -> bool {
+    c.is_control() || (c.is_whitespace() && c != ' ')
 }
 
 /// The position after the first CRLF, whose CR may be the byte before `input`.

@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::limits::{DOMAIN_BYTES_MAX, LABEL_BYTES_MAX, LOCAL_BYTES_MAX};
+use crate::line::is_unprintable;
 
 /// The part after the `@`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -101,7 +102,7 @@ impl Mailbox {
     /// `local@domain` or `<local@domain>` and nothing else, as in configuration, lists and commands.
     pub fn parse(text: &str) -> Result<Self, PathFault> {
         let (inside, _, rest) = split(text)?;
-        if !rest.is_empty() {
+        if inside.is_empty() || !rest.is_empty() {
             return Err(PathFault::Syntax);
         }
         mailbox(inside)
@@ -210,7 +211,7 @@ fn quoted_local(text: &str) -> Result<(String, &str), PathFault> {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {
         match c {
-            _ if c.is_control() => return Err(PathFault::Syntax),
+            _ if is_unprintable(c) => return Err(PathFault::Syntax),
             _ if escaped => {
                 escaped = false;
                 local.push(c);
@@ -231,7 +232,7 @@ fn quoted_local(text: &str) -> Result<(String, &str), PathFault> {
 }
 
 fn is_atext_or_dot(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c) || (!c.is_ascii() && !c.is_control())
+    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c) || (!c.is_ascii() && !is_unprintable(c))
 }
 
 /// A host name in lower case.
@@ -263,7 +264,7 @@ fn name(text: &str) -> Result<String, PathFault> {
 /// Combining marks of scripts that need them in U-labels: everything beyond Latin-1 that is no control,
 /// space or punctuation of the ASCII kind.
 fn is_mark(c: char) -> bool {
-    c as u32 > 0xFF && !c.is_control() && !c.is_whitespace()
+    c as u32 > 0xFF && !is_unprintable(c)
 }
 
 fn is_literal(text: &str) -> bool {

@@ -6,6 +6,7 @@ mod scram;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::line::is_unprintable;
 use crate::question::{Login, Question, ScramVerifier, Secret};
 use crate::reply::Case;
 use crate::session::{Mechanism, Session};
@@ -142,5 +143,5 @@ fn plain(bytes: Vec<u8>) -> Step {
 
 /// UTF-8 without control characters: names are logged and looked up.
 fn text(bytes: Vec<u8>) -> Option<String> {
-    String::from_utf8(bytes).ok().filter(|text| !text.chars().any(char::is_control))
+    String::from_utf8(bytes).ok().filter(|text| !text.chars().any(is_unprintable))
 }

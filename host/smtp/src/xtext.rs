@@ -10,15 +10,14 @@ pub(crate) fn decode(text: &str) -> Option<String> {
                 let (high, low) = (char::from(rest.next()?), char::from(rest.next()?));
                 bytes.push(u8::try_from(high.to_digit(16)? * 16 + low.to_digit(16)?).ok()?);
             }
-            b'=' | 0..=b' ' | 0x7F => return None,
-            _ => bytes.push(byte),
+            b'!'..=b'~' if byte != b'=' => bytes.push(byte),
+            _ => return None,
         }
     }
     printable(String::from_utf8(bytes).ok()?)
 }
 
 /// Encodes what xtext does not allow as `+HH`.
-#[allow(dead_code)] // the sending side will
 pub(crate) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -46,5 +45,5 @@ pub(crate) fn decode_unitext(text: &str) -> Option<String> {
 }
 
 fn printable(text: String) -> Option<String> {
-    if text.chars().any(char::is_control) { None } else { Some(text) }
+    if text.chars().any(crate::line::is_unprintable) { None } else { Some(text) }
 }

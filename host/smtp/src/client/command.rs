@@ -2,6 +2,7 @@
 
 use super::{Offers, Reply};
 use crate::question::{BodyType, Ret};
+use crate::xtext;
 
 /// A longer address is not sent (RFC 5321 section 4.5.3.1.3 allows 256 octets with brackets).
 const ADDRESS_BYTES_MAX: usize = 1024;
@@ -73,7 +74,7 @@ pub(super) fn mail(envelope: &Envelope, offers: &Offers) -> Vec<u8> {
             None => {}
         }
         if let Some(envid) = &envelope.envid {
-            line.push_str(&format!(" ENVID={}", xtext(envid)));
+            line.push_str(&format!(" ENVID={}", xtext::encode(envid)));
         }
     }
     line.push_str("\r\n");
@@ -90,7 +91,7 @@ pub(super) fn rcpt(recipient: &Recipient, offers: &Offers) -> Option<Vec<u8>> {
             line.push_str(&format!(" NOTIFY={notify}"));
         }
         if let Some((kind, address)) = &recipient.original {
-            line.push_str(&format!(" ORCPT={};{}", xtext(kind), xtext(address)));
+            line.push_str(&format!(" ORCPT={};{}", xtext::encode(kind), xtext::encode(address)));
         }
     }
     line.push_str("\r\n");
@@ -118,18 +119,6 @@ fn written(address: &str) -> Option<String> {
         quoted.push(char);
     }
     Some(format!("{quoted}\"@{domain}"))
-}
-
-/// RFC 3461 section 4.
-fn xtext(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'!'..=b'~' if byte != b'+' && byte != b'=' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("+{byte:02X}")),
-        }
-    }
-    out
 }
 
 /// Reads the lines of a reply to EHLO or LHLO; unknown keywords are passed over.

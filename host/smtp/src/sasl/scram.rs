@@ -6,6 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::line::is_unprintable;
 use crate::question::{Question, ScramVerifier};
 use crate::session::Tls;
 
@@ -54,7 +55,7 @@ impl First {
     /// `plus`: the mechanism chosen. `offers_plus`: EHLO named the -PLUS mechanism in this session.
     pub(crate) fn read(message: &[u8], plus: bool, offers_plus: bool, tls: Option<&Tls>) -> Result<Self, Fault> {
         let message = std::str::from_utf8(message).map_err(|_| Fault::Malformed)?;
-        if message.chars().any(char::is_control) {
+        if message.chars().any(is_unprintable) {
             return Err(Fault::Malformed);
         }
         let (flag, rest) = message.split_once(',').ok_or(Fault::Malformed)?;

@@ -3,7 +3,7 @@
 use super::{Session, Time};
 use crate::command::{Command, Fault, auth, bdat};
 use crate::limits::{AUTH_LINE_BYTES_MAX, LINE_BYTES_MAX};
-use crate::line::Line;
+use crate::line::{Line, is_unprintable};
 use crate::reply::{self, Case};
 use crate::state::State;
 
@@ -53,7 +53,7 @@ impl Session {
         let unreadable = Fault(command.unreadable, Case::Usual);
         let text = std::str::from_utf8(arguments).map_err(|_| unreadable)?;
         // NUL, a bare CR, a bare LF, or anything else that is no text.
-        if text.chars().any(char::is_control) {
+        if text.chars().any(is_unprintable) {
             return Err(unreadable);
         }
         let parsed = (command.parse)(self, text)?;
