@@ -33,9 +33,9 @@ impl Failure {
         for error in errors {
             message.push_str(&format!("{error}\n"));
         }
-        let count = errors.len();
-        let errors = if count == 1 { "1 error".into() } else { format!("{count} errors") };
-        message.push_str(&format!("{errors} in {}", file.display()));
+        if errors.len() > 1 {
+            message.push_str(&format!("{} errors in {}", errors.len(), file.display()));
+        }
         Self::usage(message)
     }
 
