@@ -280,14 +280,39 @@ pub struct RemoveEntry {
 }
 
 impl Operation for RemoveEntry {
-    type Reply = EntryView;
+    type Reply = Stored;
     const ROUTE: &'static str = "accounts/remove";
     const CHANGES: bool = true;
 
-    async fn run(self, parts: &Parts<'_>) -> Result<EntryView, Refused> {
+    async fn run(self, parts: &Parts<'_>) -> Result<Stored, Refused> {
         let entry = EntryView::from(find(parts, self.kind, &self.address).await?);
         parts.accounts.remove(entry.address()).await?;
-        Ok(entry)
+        let warnings = leading_to(parts, entry.address()).await?;
+        Ok(Stored { entry, warnings })
+    }
+}
+
+/// Aliases and lists that name an address which is gone.
+async fn leading_to(parts: &Parts<'_>, address: &str) -> Result<Vec<String>, Refused> {
+    let mut warnings = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = parts.accounts.entries(after.as_deref(), PAGE).await?;
+        for entry in &page {
+            let (targets, what) = match entry {
+                Entry::Alias(alias) => (&alias.targets, "the alias"),
+                Entry::List(list) => (&list.members, "the list"),
+                Entry::Account(_) => continue,
+            };
+            if targets.iter().any(|target| target == address) {
+                let own = entry.address();
+                warnings.push(format!("{what} {own} still leads to {address}: mail to it will be refused or bounce"));
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() >= PAGE => after = Some(last.address().to_owned()),
+            _ => return Ok(warnings),
+        }
     }
 }
 
@@ -350,7 +375,7 @@ async fn find(parts: &Parts<'_>, kind: EntryKind, text: &str) -> Result<Entry, R
         Some(entry) => {
             let found = EntryKind::of(&entry);
             let message = format!(
-                "{address} is {}, not {}: use \"postwarden {} …\"",
+                "{address} is {}, not {}: use \"postwarden {} show {address}\"",
                 found.with_article(),
                 kind.with_article(),
                 found.name()

@@ -156,8 +156,9 @@ impl Command {
                 done(out, "changed the password of", &entry)
             }
             Action::Remove { address } => {
-                let entry = Connection::open(config)?.call(RemoveEntry { kind: EntryKind::Account, address })?;
-                done(out, "removed", &entry)
+                let stored = Connection::open(config)?.call(RemoveEntry { kind: EntryKind::Account, address })?;
+                stored.warnings.iter().for_each(|warning| note(format!("warning: {warning}")));
+                done(out, "removed", &stored.entry)
             }
             Action::Show { address } => {
                 let entry = Connection::open(config)?.call(ShowEntry { kind: EntryKind::Account, address })?;

@@ -60,7 +60,9 @@ impl Command {
                 done(out, if replace { "wrote" } else { "added" }, &stored.entry)
             }
             Action::Remove { address } => {
-                done(out, "removed", &connection.call(RemoveEntry { kind: EntryKind::List, address })?)
+                let stored = connection.call(RemoveEntry { kind: EntryKind::List, address })?;
+                stored.warnings.iter().for_each(|warning| note(format!("warning: {warning}")));
+                done(out, "removed", &stored.entry)
             }
             Action::Show { address } => {
                 let entry = connection.call(ShowEntry { kind: EntryKind::List, address })?;

@@ -11,6 +11,8 @@ use crate::config::units;
 
 /// A column is at most so wide; the whole stands in `--json` and in `show`.
 const COLUMN_CHARACTERS_MAX: usize = 60;
+/// The last column, often an error, has nothing beside it to push away.
+const LAST_COLUMN_CHARACTERS_MAX: usize = 300;
 
 pub(super) struct Output {
     pub(super) json: bool,
@@ -59,7 +61,11 @@ fn write_out(text: &str) -> Result<(), Failure> {
 }
 
 pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| shorten(&safe(cell))).collect()).collect();
+    let width =
+        |column: usize| if column + 1 == headings.len() { LAST_COLUMN_CHARACTERS_MAX } else { COLUMN_CHARACTERS_MAX };
+    let cells =
+        |row: &Vec<String>| row.iter().enumerate().map(|(column, cell)| shorten(&safe(cell), width(column))).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
     let headings: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
     let all = || std::iter::once(&headings).chain(&rows);
     let widths: Vec<usize> = (0..headings.len())
@@ -79,11 +85,11 @@ pub(super) fn safe(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }
 
-fn shorten(text: &str) -> String {
-    if text.chars().count() <= COLUMN_CHARACTERS_MAX {
+fn shorten(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
         return text.to_owned();
     }
-    let mut short: String = text.chars().take(COLUMN_CHARACTERS_MAX - 1).collect();
+    let mut short: String = text.chars().take(width - 1).collect();
     short.push('…');
     short
 }
@@ -99,6 +105,11 @@ pub(super) fn time(at: Timestamp) -> String {
 /// How long ago.
 pub(super) fn age(at: Timestamp, now: Timestamp) -> String {
     units::show_duration(Duration::from_millis(u64::try_from(now.saturating_sub(at)).unwrap_or(0)))
+}
+
+/// `1 message`, `2 messages`.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// `<>` for the null sender.
@@ -117,9 +128,14 @@ mod tests {
 
     #[test]
     fn tables_are_aligned_and_safe() {
-        let rows = vec![vec!["a".into(), "x\u{1b}[31m".into()], vec!["longer".into(), "y".repeat(80)]];
+        let rows = vec![
+            vec!["a".into(), "b".into(), "x\u{1b}[31m".into()],
+            vec!["longer".into(), "y".repeat(80), "z".repeat(80)],
+        ];
         let cut = format!("{}…", "y".repeat(COLUMN_CHARACTERS_MAX - 1));
-        assert_eq!(table(&["ID", "TEXT"], &rows), format!("ID      TEXT\na       x\\u{{1b}}[31m\nlonger  {cut}\n"));
+        let (space, whole) = (" ".repeat(COLUMN_CHARACTERS_MAX - 1), "z".repeat(80));
+        let expected = format!("ID      B{space}  TEXT\na       b{space}  x\\u{{1b}}[31m\nlonger  {cut}  {whole}\n");
+        assert_eq!(table(&["ID", "B", "TEXT"], &rows), expected);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use postwarden_store::queue::{QueuedRecipient, RecipientState, Route};
 use super::arguments::Which;
 use super::connection::Connection;
 use super::failure::Failure;
-use super::output::{Output, age, note, sender, time};
+use super::output::{Output, age, counted, note, sender, time};
 use crate::admin::queue::{Change, ChangeQueue, Changed, ListQueue, MessageDetail, MessageView, ShowMessage};
 use crate::config::units;
 
@@ -224,7 +224,7 @@ pub(super) fn show(out: &mut Output, detail: &MessageDetail) -> Result<ExitCode,
     out.fields(&fields)?;
     out.line("")?;
     for line in detail.header.lines() {
-        out.line(super::output::safe(line))?;
+        out.line(super::output::safe(&line.replace('\t', "        ")))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -262,16 +262,12 @@ fn told(out: &mut Output, reply: &Changed, done: &str, now: Timestamp) -> Result
     }
     if reply.dry_run {
         out.table(&HEADINGS, &rows(&reply.messages, now))?;
-        note(format!("dry run: {} would be {done}", recipients(reply.matched)));
+        note(format!("dry run: {} would be {done}", counted(reply.matched, "recipient")));
         return Ok(());
     }
-    out.line(format!("{} {done}", recipients(reply.changed)))?;
+    out.line(format!("{} {done}", counted(reply.changed, "recipient")))?;
     if reply.in_delivery > 0 {
-        note(format!("{} in delivery at this moment, left alone", recipients(reply.in_delivery)));
+        note(format!("{} in delivery at this moment, left alone", counted(reply.in_delivery, "recipient")));
     }
     Ok(())
-}
-
-fn recipients(count: u64) -> String {
-    if count == 1 { "1 recipient".into() } else { format!("{count} recipients") }
 }

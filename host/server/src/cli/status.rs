@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::connection::Connection;
 use super::failure::Failure;
-use super::output::Output;
+use super::output::{Output, counted};
 use crate::admin::status;
 use crate::config::units;
 
@@ -23,7 +23,8 @@ impl Status {
             out.value(&reply)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let queue = format!("{} messages, {} recipients", reply.queued_messages, reply.queued_recipients);
+        let queue =
+            format!("{}, {}", counted(reply.queued_messages, "message"), counted(reply.queued_recipients, "recipient"));
         let mut fields = vec![
             ("version", reply.version),
             ("hostname", reply.hostname),

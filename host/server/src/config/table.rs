@@ -48,7 +48,8 @@ impl<'a> Reader<'a> {
 
     /// A path of the file, relative to the folder the file lies in.
     pub(crate) fn resolve(&self, path: &str) -> PathBuf {
-        self.absolute.parent().unwrap_or(Path::new("")).join(path)
+        // Through its components, so that `data-dir = "."` is shown as the folder itself.
+        self.absolute.parent().unwrap_or(Path::new("")).join(path).components().collect()
     }
 
     pub(crate) fn error(&self, at: Option<usize>, key: &str, message: impl Into<String>) {

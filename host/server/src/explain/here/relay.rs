@@ -12,13 +12,19 @@ fn relaying_from(place: &Place<'_>) -> Vec<Finding> {
         findings.push(match from.iter().find(|network| network.contains(*ip)) {
             Some(network) => plain(format!("{ip} is in {network} of relay.from: it may relay without a login.")),
             None => fact(
-                format!("{ip} is in none of the networks of relay.from ({networks})."),
+                match from.is_empty() {
+                    true => format!("relay.from is empty, so {ip} may not relay without a login."),
+                    false => format!("{ip} is in none of the networks of relay.from ({networks})."),
+                },
                 format!("add it to relay.from if this machine may send through here: from = [{}]", with(from, *ip)),
             ),
         });
     }
     if findings.is_empty() {
-        findings.push(fact(format!("Without a login only these networks may relay: {networks}."), "relay.from"));
+        findings.push(match from.is_empty() {
+            true => fact("relay.from is empty: nobody may relay without a login.", "relay.from"),
+            false => fact(format!("Without a login only these networks may relay: {networks}."), "relay.from"),
+        });
     }
     findings
 }
