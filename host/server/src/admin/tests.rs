@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::path::Path;
 use std::sync::Arc;
 
 use postwarden_store::queue::{Envelope, NewMessage, NewRecipient, Queue, QueueFilter, Route};
@@ -18,7 +17,8 @@ use crate::config::{Config, read};
 struct Here {
     store: Sqlite,
     config: Arc<Config>,
-    folder: tempfile::TempDir,
+    drafts: Drafts,
+    _folder: tempfile::TempDir,
 }
 
 const NOW: i64 = 1_795_473_958_000;
@@ -29,7 +29,8 @@ impl Here {
         let text = "hostname = 'mx.example.com'\ndata-dir = 'data'\n[domains.'example.com']\n[domains.'example.net']\n";
         let config = read::parse(text, &folder.path().join("postwarden.toml")).unwrap().config;
         std::fs::create_dir_all(&config.data_dir).unwrap();
-        Self { store: Sqlite::open(&config.data_dir).unwrap(), config: Arc::new(config), folder }
+        let drafts = Drafts::new(folder.path().join("spool"), 1 << 20).unwrap();
+        Self { store: Sqlite::open(&config.data_dir).unwrap(), config: Arc::new(config), drafts, _folder: folder }
     }
 
     async fn run<O: Operation>(&self, operation: O) -> Result<O::Reply, Refused> {
@@ -43,7 +44,7 @@ impl Here {
 
     async fn message(&self, ids: &Ids, sender: &str, recipients: &[&str]) -> String {
         let id = ids.next(NOW);
-        let mut content = drafts(self.folder.path()).open();
+        let mut content = self.drafts.open();
         content.append(b"Subject: hello\r\n\r\ntext\r\n").await.unwrap();
         let recipients = recipients
             .iter()
@@ -66,10 +67,6 @@ impl Here {
             .unwrap();
         id.to_string()
     }
-}
-
-fn drafts(folder: &Path) -> Drafts {
-    Drafts::new(folder.join("spool"), 1 << 20).unwrap()
 }
 
 fn account(address: &str) -> Account {
