@@ -24,7 +24,7 @@ With a configuration the causes are those of this very server; without one they 
 Exit status: 0 explained, 1 no reply of this server fits.")]
 pub(super) struct Explain {
     /// A reply, a log or bounce line, the key or number of a row, a queue id; "-" reads standard input
-    #[arg(required = true, value_name = "ID|TEXT", allow_hyphen_values = true)]
+    #[arg(required = true, value_name = "ID|TEXT")]
     text: Vec<String>,
 }
 

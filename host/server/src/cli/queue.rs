@@ -51,7 +51,7 @@ enum Action {
         #[command(flatten)]
         target: Target,
         /// Why, for whoever looks at the queue later
-        #[arg(long, default_value = "held by an operator")]
+        #[arg(long, default_value = "kept back by an operator")]
         reason: String,
     },
     /// Let held messages go, and try now
