@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use postwarden_mail::trace;
+use postwarden_smtp::Refusal;
 use postwarden_store::queue::LEASE;
 use postwarden_store::{Error, Timestamp};
 use tokio::runtime::Handle;
@@ -114,7 +115,7 @@ async fn may_have(
     let quota = match found {
         Ok(Owner::Account(account)) => account.quota,
         Ok(Owner::Nobody) => 0,
-        Ok(Owner::Gone) => return Err(Verdict::Failed(Said::here("5.1.1", "550 5.1.1 Unknown user local"))),
+        Ok(Owner::Gone) => return Err(Verdict::refused(config, &Refusal::UnknownUser)),
         Err(error) => {
             tracing::warn!(target: "delivery", account = address, %error, "cannot look up an account");
             return Err(Verdict::Deferred(Said::here("4.3.0", "the accounts cannot be read at present")));
@@ -129,11 +130,10 @@ async fn may_have(
         let full = (quota != 0 && node.usage.mailbox(config, address).await.saturating_add(ahead + size) > quota)
             || (domain_quota != 0
                 && node.usage.domain(config, domain).await.saturating_add(ahead_domain + size) > domain_quota);
-        if full && settings.is_some_and(|settings| settings.quota_temporary) {
-            return Err(Verdict::Deferred(Said::here("4.2.2", "452 4.2.2 Maximum size exceeded.")));
-        }
         if full {
-            return Err(Verdict::Failed(Said::here("5.2.2", "554 5.2.2 Maximum size exceeded.")));
+            let temporary = settings.is_some_and(|settings| settings.quota_temporary);
+            let refusal = if temporary { Refusal::MailboxFullTemporary } else { Refusal::MailboxFull };
+            return Err(Verdict::refused(config, &refusal));
         }
         for key in [address, domain] {
             *promised.entry(key.to_owned()).or_default() += size;

@@ -1,5 +1,9 @@
 //! What became of one recipient in one try, before it is decided what follows from it.
 
+use postwarden_smtp::Refusal;
+
+use crate::config::Config;
+
 /// What was said, by another host or by this one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Said {
@@ -39,4 +43,16 @@ pub(crate) enum Verdict {
     Failed(Said),
     /// The server stops; the try does not count.
     NotTried,
+}
+
+impl Verdict {
+    /// This server's own refusal, in the words and with the code its clients would get.
+    pub(crate) fn refused(config: &Config, refusal: &Refusal) -> Self {
+        let place = refusal.place();
+        let (code, status) = place.row.codes(config.smtp.replies, place.case);
+        let words = config.replies.get(place.row.key).map_or(place.row.text, String::as_str);
+        let text = [&code.to_string(), status, words].join(" ");
+        let said = Said::here(status, text);
+        if code < 500 { Self::Deferred(said) } else { Self::Failed(said) }
+    }
 }

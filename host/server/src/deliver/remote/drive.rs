@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use postwarden_smtp::Refusal;
 use postwarden_smtp::client::{
     Action, Client, Envelope, Failure, Outcome, Protocol as Speech, Recipient, Reply, Settings, Timeouts, TlsWish,
 };
@@ -117,8 +118,8 @@ impl Link {
         let message = part.message();
         if message.envelope.require_tls && self.hop.protocol == Protocol::Smtp {
             // RFC 8689 asks for a certificate that was checked, and nobody checks one here yet.
-            let text = "the sender asked for REQUIRETLS, which this server cannot promise to the next one";
-            return Ok(part.all(&Verdict::Failed(Said::here("5.7.30", text))));
+            let verdict = Verdict::refused(&node.config.load(), &Refusal::RequireTlsUnavailable);
+            return Ok(part.all(&verdict));
         }
         let mut senders: Vec<(&str, Vec<&QueuedRecipient>)> = Vec::new();
         for recipient in part.recipients() {

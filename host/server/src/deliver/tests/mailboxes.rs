@@ -1,6 +1,7 @@
 //! Into mailboxes, and what happens where that fails.
 
 use super::*;
+use postwarden_smtp::reply;
 use postwarden_store::queue::QueueChange;
 
 const MAILDIR: &str = "local = { maildir = \"mail/{domain}/{user}\" }\nretry = [\"1s\"]";
@@ -101,7 +102,7 @@ async fn an_account_removed_meanwhile_comes_back_to_the_sender() {
         "To: <bob@example.com>\n",
         "Auto-Submitted: auto-replied\n",
         "Final-Recipient: rfc822;gone@example.com\nAction: failed\nStatus: 5.1.1\n",
-        "550 5.1.1 Unknown user local",
+        reply::UNKNOWN_USER_LOCAL.text,
         "text/rfc822-headers\n\nReceived: from test\nSubject: test\n",
     ] {
         assert!(notices[0].contains(part), "{part} is missing in {}", notices[0]);
@@ -123,10 +124,11 @@ async fn a_full_mailbox_comes_back_and_a_domain_may_make_it_wait() {
         bench.until("the first message", async || bench.messages("alice").len() == 1).await;
         bench.accept(Mail { content: &content, ..Mail::default() }).await;
         if temporary {
-            assert_eq!(bench.deferred().await, "452 4.2.2 Maximum size exceeded.");
+            assert!(bench.deferred().await.ends_with(reply::MAILBOX_FULL_TEMPORARY.text));
         } else {
             bench.empty().await;
-            assert!(bench.messages("bob")[0].contains("554 5.2.2 Maximum size exceeded."));
+            let said = format!("Diagnostic-Code: smtp; 554 5.2.2 {}\n", reply::MAILBOX_FULL.text);
+            assert!(bench.messages("bob")[0].contains(&said));
         }
         assert_eq!(bench.messages("alice").len(), 1);
         bench.stop().await;
