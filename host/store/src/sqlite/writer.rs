@@ -246,3 +246,71 @@ impl Thread {
 fn is_sync_failure(error: &Error) -> bool {
     matches!(error, Error::Unavailable(text) if text.starts_with(SYNC_FAILED))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn writer(folder: &tempfile::TempDir) -> Writer {
+        let database = Connection::open(folder.path().join("x")).unwrap();
+        database.execute_batch("create table t (x integer primary key)").unwrap();
+        let lock = File::create(folder.path().join("lock")).unwrap();
+        Writer::start(database, File::open(folder.path()).unwrap(), lock).unwrap()
+    }
+
+    fn insert(number: i64) -> impl FnMut(&Connection) -> Result<()> {
+        move |database| database.execute("insert into t values (?1)", [number]).map(drop).map_err(fail)
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_sync_nothing_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(&folder);
+        writer.write(Durability::Disk, insert(1)).await.unwrap();
+        let failed = Error::Unavailable(format!("{SYNC_FAILED}: disk I/O error"));
+        let failing = failed.clone();
+        let result = writer.write(Durability::Disk, move |_| Err::<(), _>(failing.clone())).await;
+        assert_eq!(result, Err(failed.clone()));
+        for durability in [Durability::Process, Durability::Disk, Durability::DiskAndFolder] {
+            assert_eq!(writer.write(durability, insert(2)).await, Err(failed.clone()));
+        }
+    }
+
+    /// A request that fails after it has changed something is undone, and it alone.
+    #[tokio::test]
+    async fn half_of_a_request_is_never_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = std::sync::Arc::new(writer(&folder));
+        let mut waiting = Vec::new();
+        for number in 0..40 {
+            let writer = std::sync::Arc::clone(&writer);
+            let run = move |database: &Connection| {
+                insert(number * 2)(database)?;
+                if number % 4 == 1 { Err(Error::Lost("late".to_owned())) } else { insert(number * 2 + 1)(database) }
+            };
+            waiting.push(tokio::spawn(async move { writer.write(Durability::Disk, run).await }));
+        }
+        let mut kept = 0;
+        for (number, request) in waiting.into_iter().enumerate() {
+            let result = request.await.unwrap();
+            assert_eq!(result.is_ok(), number % 4 != 1);
+            kept += if result.is_ok() { 2 } else { 0 };
+        }
+        let count = writer.write(Durability::Process, |database| {
+            database.query_row("select count(*) from t", [], |row| row.get::<_, i64>(0)).map_err(fail)
+        });
+        assert_eq!(count.await.unwrap(), kept);
+    }
+
+    /// What happens after a commit happens also if nobody waits for the answer.
+    #[tokio::test]
+    async fn a_caller_may_go_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(&folder);
+        let (sender, mut receiver) = mpsc::channel(1);
+        let request = writer.submit(Durability::Disk, insert(1), move |committed| sender.try_send(committed).unwrap());
+        let _ = tokio::time::timeout(std::time::Duration::ZERO, request).await;
+        assert_eq!(receiver.recv().await, Some(true));
+    }
+}

@@ -138,7 +138,7 @@ pub(crate) async fn limits(bench: &Bench) {
     let store = bench.store().await;
     let (long, large) = ("k".repeat(KEY_BYTES_MAX), vec![1; VALUE_BYTES_MAX]);
     store.set(&long, &long, &large, None).await.unwrap();
-    assert_eq!(store.get_many(&long, &[long.clone()], 0).await.unwrap(), [Some(large.clone())]);
+    assert_eq!(store.get_many(&long, std::slice::from_ref(&long), 0).await.unwrap(), [Some(large.clone())]);
     let longer = format!("{long}k");
     let many: Vec<String> = (0..=KEYS_MAX).map(|number| number.to_string()).collect();
     let deltas: Vec<_> = many.iter().map(|key| (key.clone(), 1)).collect();
