@@ -114,16 +114,25 @@ fn cpu() -> Duration {
 }
 
 fn bench(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     // On the disk of the build, not on a memory file system.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let Opened { store, ids } = runtime.block_on(open(&Backend::Sqlite, folder.path(), "bench")).unwrap();
-    let (drafts, ids) = (Drafts::new(folder.path().join("spool"), 64 << 20).unwrap(), Arc::new(ids));
+    bench_backend(criterion, "sqlite", &Backend::Sqlite, folder.path());
+    report_size(folder.path());
+    // An empty database, if there is one.
+    if let Ok(url) = std::env::var("POSTWARDEN_BENCH_POSTGRES") {
+        bench_backend(criterion, "postgres", &Backend::Postgres { url }, &folder.path().join("postgres"));
+    }
+}
 
-    let (mut spent, mut messages) = (Duration::ZERO, 0);
-    let mut group = criterion.benchmark_group("sqlite");
+fn bench_backend(criterion: &mut Criterion, name: &str, backend: &Backend, folder: &Path) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let Opened { store, ids } = runtime.block_on(open(backend, folder, "bench")).unwrap();
+    let (drafts, ids) = (Drafts::new(folder.join("spool"), 64 << 20).unwrap(), Arc::new(ids));
+    let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Elements(1)).sample_size(10);
     group.measurement_time(Duration::from_secs(10));
+
+    let (mut spent, mut messages) = (Duration::ZERO, 0);
     group.bench_function("accept, 50 at once, 5 KB", |bencher| {
         bencher.iter_custom(|iterations| {
             let (start, before) = (Instant::now(), cpu());
@@ -133,7 +142,7 @@ fn bench(criterion: &mut Criterion) {
             start.elapsed()
         });
     });
-    println!("accept: {} us of CPU a message, {messages} messages", spent.as_micros() as u64 / messages.max(1));
+    println!("{name}: accept: {} us of CPU a message, {messages} messages", spent.as_micros() as u64 / messages.max(1));
     runtime.block_on(deliver_all(&store));
 
     (spent, messages) = (Duration::ZERO, 0);
@@ -149,9 +158,8 @@ fn bench(criterion: &mut Criterion) {
             start.elapsed()
         });
     });
-    println!("accept, claim, settle: {} us of CPU a message", spent.as_micros() as u64 / messages.max(1));
+    println!("{name}: accept, claim, settle: {} us of CPU a message", spent.as_micros() as u64 / messages.max(1));
     group.finish();
-    report_size(folder.path());
 }
 
 fn report_size(folder: &Path) {

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ffi};
 
 use self::claims::Claims;
@@ -95,6 +96,8 @@ impl Sqlite {
 
 fn prepare(database: &Connection) -> Result<()> {
     database.set_prepared_statement_cache_capacity(64);
+    // Closing would copy the log once more, also after a failed fsync. The writer does it where it is safe.
+    database.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(fail)?;
     // Page size and auto_vacuum count only for a new file. The writer copies the log by itself.
     let batch = format!(
         "pragma page_size = {PAGE_BYTES};
