@@ -256,7 +256,8 @@ impl From<Known> for Resolution {
     }
 }
 
-/// Bytes, roughly.
+/// Bytes, roughly. The cache hands out its keys as they are.
+#[allow(clippy::ptr_arg)]
 fn weigh(address: &String, cached: &Cached) -> u32 {
     let strings = |all: &[String]| all.iter().map(|one| one.len() + 32).sum::<usize>();
     let known = match &cached.known {
