@@ -90,6 +90,8 @@ const PIECES: &[&[u8]] = &[
     b"SMTPUTF8",
     b" NOTIFY=NEVER",
     b" ORCPT=utf-8;\\x{",
+    b"RSET\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@example.com>\r\nDATA",
+    b"RSET\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@example.com>\r\nBDAT 9",
     b" BY=1;R",
     b" HOLDUNTIL=9999-99-99T99:99:99Z",
 ];
@@ -205,4 +207,75 @@ fn check(sent: &[u8], seed: u64, input: &[u8]) {
         open = (mark == b'-').then_some(code);
     }
     assert!(open.is_none(), "{}", context());
+}
+
+/// Replies, questions and content do not depend on how the input is cut.
+#[test]
+fn the_cut_does_not_matter() {
+    let mut numbers = Numbers(7);
+    let mut messages = 0;
+    for seed in 0..SESSIONS / 3 {
+        let input = input(&mut numbers);
+        // What follows STARTTLS is an error only where it is there already.
+        if input.windows(8).any(|window| window.eq_ignore_ascii_case(b"STARTTLS")) {
+            continue;
+        }
+        let role = *numbers.pick(&[Role::Mx, Role::Lmtp]);
+        let whole = transcript(role, &input, input.len().max(1));
+        messages += usize::from(whole.contains("Message {"));
+        let piece = 1 + numbers.below(20);
+        for piece in [1, piece] {
+            assert_eq!(
+                transcript(role, &input, piece),
+                whole,
+                "session {seed} in pieces of {piece}: {}",
+                input.escape_ascii()
+            );
+        }
+    }
+    assert!(messages > 200, "only {messages} sessions get as far as a message");
+}
+
+fn transcript(role: Role, input: &[u8], piece: usize) -> String {
+    let mut config = setup::config(Profile::Merak);
+    config.role = role;
+    config.disabled.clear();
+    config.hard_ceiling = 1500;
+    config.require_helo = false;
+    config.allow_plaintext_without_tls = true;
+    let mut session = setup::session(config, setup::facts());
+    let (mut replies, mut actions, mut body) = (String::new(), Vec::new(), Vec::new());
+    let mut pieces = input.chunks(piece);
+    let mut rest: &[u8] = &[];
+    loop {
+        match session.poll_action() {
+            Some(Action::Send(bytes)) => replies.push_str(std::str::from_utf8(&bytes).unwrap()),
+            Some(Action::Body(bytes)) => body.extend(bytes),
+            Some(Action::Discard) => body.clear(),
+            Some(Action::Ask(question)) => {
+                if matches!(question, Question::Message { .. }) {
+                    actions.push(format!("content {}", body.escape_ascii()));
+                    body.clear();
+                }
+                actions.push(format!("{question:?}"));
+                let given = match &question {
+                    Question::ScramVerifier { .. } => Answer::Scram(answer::verifier(b"x", b"salt", 1)),
+                    question => answer::kindest(question),
+                };
+                session.handle_answer(Duration::ZERO, given);
+            }
+            Some(other) => actions.push(format!("{other:?}")),
+            None if !session.wants_input() => break,
+            None if rest.is_empty() => match pieces.next() {
+                Some(piece) => rest = piece,
+                None => break,
+            },
+            None => {
+                let used = session.handle_input(Duration::ZERO, rest);
+                assert!(used > 0, "stuck");
+                rest = &rest[used..];
+            }
+        }
+    }
+    format!("{replies}{actions:#?}")
 }

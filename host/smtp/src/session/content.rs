@@ -77,23 +77,22 @@ impl Session {
         used
     }
 
-    /// Hands content out, or notes why the message cannot be accepted.
+    /// Hands content out, or notes why the message cannot be accepted. Of two faults the ceiling is the
+    /// one told, whichever came first: the outcome must not depend on how the content was cut.
     fn keep(&mut self, content: &mut Content, body: Vec<u8>, bare: bool) {
         content.size = content.size.saturating_add(body.len() as u64);
-        if content.fault.is_some() {
-            return;
-        }
         let ceiling = self.config.hard_ceiling;
-        content.fault = match () {
-            () if bare => Some(&reply::BARE_LINE_END),
+        let fault = match () {
             () if ceiling > 0 && content.size > ceiling => Some(&reply::SERVER_CEILING),
+            () if bare => Some(&reply::BARE_LINE_END),
             () => None,
         };
-        match content.fault {
-            Some(_) => self.act(Action::Discard),
-            None if body.is_empty() => {}
-            None => self.act(Action::Body(body)),
+        match (content.fault, fault) {
+            (None, Some(_)) => self.act(Action::Discard),
+            (None, None) if !body.is_empty() => self.act(Action::Body(body)),
+            _ => {}
         }
+        content.fault = fault.or(content.fault);
     }
 
     /// Row 34 at once, where the operator does not want the rest read.
