@@ -92,6 +92,8 @@ const PIECES: &[&[u8]] = &[
     b" ORCPT=utf-8;\\x{",
     b"RSET\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@example.com>\r\nDATA",
     b"RSET\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@example.com>\r\nBDAT 9",
+    b"RSET\r\nMAIL FROM:<>\r\nRCPT TO:<c@example.com>\r\nDATA\r\ntext\r\n.",
+    b"RSET\r\nMAIL FROM:<>\r\nRCPT TO:<c@example.com>\r\nBDAT 3 LAST\r\n...",
     b" BY=1;R",
     b" HOLDUNTIL=9999-99-99T99:99:99Z",
 ];
