@@ -42,6 +42,12 @@ const SECRET: &str = "made-up-verifiers";
 #[error("the login could not be checked: {0}")]
 pub struct Unavailable(String);
 
+impl Unavailable {
+    pub(super) fn busy() -> Self {
+        Self("too many logins at once".to_owned())
+    }
+}
+
 impl From<postwarden_store::Error> for Unavailable {
     fn from(error: postwarden_store::Error) -> Self {
         Self(error.to_string())
@@ -236,7 +242,7 @@ impl<'a> Waiting<'a> {
     fn enter(count: &'a std::sync::atomic::AtomicUsize) -> Result<Self, Unavailable> {
         let place = Self(count);
         if count.fetch_add(1, Ordering::AcqRel) >= WAITING_MAX {
-            return Err(Unavailable("too many logins at once".to_owned()));
+            return Err(Unavailable::busy());
         }
         Ok(place)
     }

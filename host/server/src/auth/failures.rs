@@ -18,13 +18,25 @@ pub(super) struct Table {
     clients: Mutex<HashMap<IpAddr, Client>>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Client {
     count: u32,
+    /// Checks that may yet fail.
+    pending: u32,
     /// Failures count together until then.
     until: Timestamp,
     /// 0: not blocked.
     blocked_until: Timestamp,
+}
+
+/// Whether a client may try now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Until `Table::end`, what it tries counts as if it had failed.
+    Yours,
+    /// So many of its tries are being checked that all failing would be too many.
+    Wait,
+    Blocked,
 }
 
 impl Client {
@@ -42,17 +54,44 @@ impl Table {
         self.lock().get(&key(client)).is_some_and(|client| now < client.blocked_until)
     }
 
+    pub(super) fn begin(&self, client: IpAddr, limit: &FailureLimit, now: Timestamp) -> Turn {
+        if limit.count == 0 {
+            return Turn::Yours;
+        }
+        let mut clients = self.lock();
+        let client = entry(&mut clients, client, now);
+        if now < client.blocked_until {
+            return Turn::Blocked;
+        }
+        let failed = if now < client.until { client.count } else { 0 };
+        if client.pending > 0 && failed.saturating_add(client.pending) >= limit.count {
+            return Turn::Wait;
+        }
+        client.pending = client.pending.saturating_add(1);
+        Turn::Yours
+    }
+
+    pub(super) fn end(&self, client: IpAddr, limit: &FailureLimit) {
+        if limit.count == 0 {
+            return;
+        }
+        let mut clients = self.lock();
+        let key = key(client);
+        if let Some(client) = clients.get_mut(&key) {
+            client.pending = client.pending.saturating_sub(1);
+            if *client == Client::default() {
+                clients.remove(&key);
+            }
+        }
+    }
+
     pub(super) fn failed(&self, client: IpAddr, limit: &FailureLimit, now: Timestamp) {
         if limit.count == 0 {
             return;
         }
         let ms = |duration: std::time::Duration| Timestamp::try_from(duration.as_millis()).unwrap_or(Timestamp::MAX);
         let mut clients = self.lock();
-        let key = key(client);
-        if clients.len() >= CLIENTS_MAX && !clients.contains_key(&key) {
-            forget_one(&mut clients, now);
-        }
-        let client = clients.entry(key).or_insert(Client { count: 0, until: 0, blocked_until: 0 });
+        let client = entry(&mut clients, client, now);
         if now >= client.until {
             client.count = 0;
             client.until = now.saturating_add(ms(limit.within));
@@ -71,12 +110,21 @@ impl Table {
     }
 }
 
+/// What is known of the client; room is made for one more.
+fn entry(clients: &mut HashMap<IpAddr, Client>, client: IpAddr, now: Timestamp) -> &mut Client {
+    let key = key(client);
+    if clients.len() >= CLIENTS_MAX && !clients.contains_key(&key) {
+        forget_one(clients, now);
+    }
+    clients.entry(key).or_default()
+}
+
 /// Of a few, the one whose memory ends first. The map's order is random enough to be no target.
 fn forget_one(clients: &mut HashMap<IpAddr, Client>, now: Timestamp) {
     let oldest = clients
         .iter()
         .take(FORGET_AMONG)
-        .min_by_key(|(_, client)| (now < client.blocked_until, client.expires()))
+        .min_by_key(|(_, client)| (client.pending > 0, now < client.blocked_until, client.expires()))
         .map(|(ip, _)| *ip);
     if let Some(oldest) = oldest {
         clients.remove(&oldest);
@@ -156,6 +204,30 @@ mod tests {
         }
         assert_eq!(table.lock().len(), CLIENTS_MAX);
         assert!(table.blocked(blocked, 2));
+    }
+
+    #[test]
+    fn tries_at_once_are_not_more_than_may_fail() {
+        let table = Table::new();
+        let client = ip("192.0.2.1");
+        let begin = |now| table.begin(client, &LIMIT, now);
+        assert_eq!([begin(0), begin(0), begin(0), begin(0)], [Turn::Yours, Turn::Yours, Turn::Yours, Turn::Wait]);
+        assert_eq!(table.begin(ip("192.0.2.2"), &LIMIT, 0), Turn::Yours);
+        // One fails, one succeeds: there is room for one more beside the one that is still checked.
+        table.failed(client, &LIMIT, 1);
+        table.end(client, &LIMIT);
+        table.end(client, &LIMIT);
+        assert_eq!([begin(1), begin(1)], [Turn::Yours, Turn::Wait]);
+        for _ in 0..2 {
+            table.failed(client, &LIMIT, 2);
+            table.end(client, &LIMIT);
+        }
+        assert_eq!(begin(3), Turn::Blocked);
+        assert_eq!(begin(600_002), Turn::Yours);
+        // Who never failed is not remembered.
+        let other = ip("192.0.2.2");
+        table.end(other, &LIMIT);
+        assert!(!table.lock().contains_key(&other));
     }
 
     #[test]

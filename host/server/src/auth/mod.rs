@@ -9,6 +9,7 @@ mod tests;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use postwarden_store::Timestamp;
@@ -16,10 +17,16 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use crate::config::FailureLimit;
 use check::StandIns;
-use failures::Table;
+use failures::{Table, Turn};
 
 pub use check::{Credentials, Unavailable};
 pub use password::{Kind, SCRAM_ITERATIONS, make_password, verifies};
+
+/// Between two looks whether a client may try.
+const TURN_PAUSE: Duration = Duration::from_millis(5);
+
+/// Looks before the client is told to come again: 10 seconds.
+const TURNS_MAX: u32 = 2000;
 
 /// What logins need to remember: failures by client, and what makes an unknown user look like a known one.
 pub struct Logins {
@@ -59,9 +66,40 @@ impl Logins {
         self.failures.blocked(client, now)
     }
 
+    /// Waits until the client may try: not more of its tries are checked at once than may fail, so
+    /// that sessions side by side get no more guesses than one. None: it failed too often.
+    pub async fn turn<'a>(
+        &'a self,
+        client: IpAddr,
+        limit: &'a FailureLimit,
+        now: Timestamp,
+    ) -> Result<Option<Try<'a>>, Unavailable> {
+        for _ in 0..TURNS_MAX {
+            match self.failures.begin(client, limit, now) {
+                Turn::Yours => return Ok(Some(Try { logins: self, client, limit })),
+                Turn::Blocked => return Ok(None),
+                Turn::Wait => tokio::time::sleep(TURN_PAUSE).await,
+            }
+        }
+        Err(Unavailable::busy())
+    }
+
     /// Counts a failed login.
     pub fn failed(&self, client: IpAddr, limit: &FailureLimit, now: Timestamp) {
         self.failures.failed(client, limit, now);
+    }
+}
+
+/// A login being checked.
+pub struct Try<'a> {
+    logins: &'a Logins,
+    client: IpAddr,
+    limit: &'a FailureLimit,
+}
+
+impl Drop for Try<'_> {
+    fn drop(&mut self) {
+        self.logins.failures.end(self.client, self.limit);
     }
 }
 

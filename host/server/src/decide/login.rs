@@ -14,11 +14,16 @@ pub(super) fn at_connect(asked: &Asked<'_>) -> Check {
 }
 
 pub(super) async fn password(asked: &Asked<'_>, user: &str, authorization: &str, password: Secret) -> Answer {
-    if blocked(asked) {
-        return Answer::Refuse(Refusal::AuthBlocked);
-    }
+    let logins = &asked.node.auth_failures;
+    let turn = match logins.turn(asked.client(), &asked.config.auth.max_failures_per_ip, asked.now).await {
+        Ok(Some(turn)) => turn,
+        Ok(None) => return Answer::Refuse(Refusal::AuthBlocked),
+        Err(error) => return unavailable(&error),
+    };
     let who = credentials(asked, user, authorization);
-    outcome(asked, user, asked.node.auth_failures.check_password(&who, password.0).await)
+    let answer = outcome(asked, user, logins.check_password(&who, password.0).await);
+    drop(turn);
+    answer
 }
 
 pub(super) async fn scram_verifier(asked: &Asked<'_>, user: &str) -> Answer {
@@ -31,9 +36,18 @@ pub(super) async fn scram_verifier(asked: &Asked<'_>, user: &str) -> Answer {
     }
 }
 
+/// Blocked since it got the verifier, a client learns nothing from its proof.
 pub(super) async fn scram_outcome(asked: &Asked<'_>, user: &str, authorization: &str, proven: bool) -> Answer {
+    let logins = &asked.node.auth_failures;
+    let turn = match logins.turn(asked.client(), &asked.config.auth.max_failures_per_ip, asked.now).await {
+        Ok(Some(turn)) => turn,
+        Ok(None) => return Answer::Refuse(Refusal::AuthBlocked),
+        Err(error) => return unavailable(&error),
+    };
     let who = credentials(asked, user, authorization);
-    outcome(asked, user, asked.node.auth_failures.scram_outcome(&who, proven).await)
+    let answer = outcome(asked, user, logins.scram_outcome(&who, proven).await);
+    drop(turn);
+    answer
 }
 
 fn outcome(asked: &Asked<'_>, user: &str, found: Result<Option<String>, Unavailable>) -> Answer {

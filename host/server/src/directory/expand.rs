@@ -17,6 +17,10 @@ pub const EXPANSION_DEPTH_MAX: usize = 16;
 /// Mailboxes and foreign addresses that one message may reach.
 pub const EXPANDED_RECIPIENTS_MAX: usize = 50_000;
 
+/// How long a list's membership is remembered, in milliseconds: a reload may change which domains are
+/// local. Changed entries are seen at once.
+const MEMBERSHIP_MS: i64 = 60_000;
+
 /// For whom an address is followed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Poster<'a> {
@@ -171,33 +175,59 @@ impl Directory {
         }
         // Anybody can claim a local sender; only an authorised session is believed.
         let claims_local = address::parse(sender).is_some_and(|from| address::local(config, &from.domain).is_some());
-        let sender = (poster.authorised || !claims_local).then_some(sender);
-        let is_poster = |address: &str| sender.is_some_and(|one| one == address) || poster.login == Some(address);
-        if list.members.iter().any(|member| is_poster(member)) {
-            return Ok(true);
+        let believed = (poster.authorised || !claims_local).then_some(sender);
+        let members = self.membership(config, list, now).await?;
+        Ok([believed, poster.login].into_iter().flatten().any(|address| members.contains(address)))
+    }
+
+    /// Everybody who is a member by himself, by an alias or by a list that is a member, in canonical
+    /// form. Remembered, for strangers may ask as often as they like.
+    async fn membership(&self, config: &Config, list: &List, now: Timestamp) -> Result<Arc<HashSet<String>>> {
+        let epoch = self.epoch();
+        if let Some(known) = self.memberships.get(&list.address)
+            && known.epoch == epoch
+            && (0..MEMBERSHIP_MS).contains(&now.saturating_sub(known.since))
+        {
+            return Ok(known.members);
         }
-        // Not named itself: perhaps by an alias or by a list that is a member, or in another spelling.
-        // The null sender is let into no list, so this asks with a sender and below a list.
-        let mut visited = HashSet::new();
-        let mut waiting: Vec<(Mailbox, usize)> =
-            list.members.iter().filter_map(|member| address::parse(member)).map(|member| (member, 1)).collect();
+        let mut members = HashSet::new();
+        let below = |members: &[String], depth: usize| -> Vec<(Mailbox, usize)> {
+            members.iter().filter_map(|one| address::parse(one)).map(|one| (one, depth)).collect()
+        };
+        let mut waiting = below(&list.members, 1);
         while let Some((member, depth)) = waiting.pop() {
-            let canonical = address::canonical(config, &member);
-            if is_poster(&canonical) {
-                return Ok(true);
-            }
-            if depth > EXPANSION_DEPTH_MAX || !visited.insert(canonical) || visited.len() > EXPANDED_RECIPIENTS_MAX {
+            let new = members.insert(address::canonical(config, &member));
+            if !new || depth > EXPANSION_DEPTH_MAX || members.len() > EXPANDED_RECIPIENTS_MAX {
                 continue;
             }
-            let below = match self.resolve(config, &member, now).await? {
-                Resolution::Account(account) if is_poster(&account.address) => return Ok(true),
-                Resolution::Alias(alias) => alias.targets.clone(),
-                Resolution::List(inner) => inner.members.clone(),
-                _ => continue,
-            };
-            waiting.extend(below.iter().filter_map(|one| address::parse(one)).map(|one| (one, depth + 1)));
+            match self.resolve(config, &member, now).await? {
+                Resolution::Account(account) => {
+                    members.insert(account.address.clone());
+                }
+                Resolution::Alias(alias) => waiting.extend(below(&alias.targets, depth + 1)),
+                Resolution::List(inner) => waiting.extend(below(&inner.members, depth + 1)),
+                _ => {}
+            }
         }
-        Ok(false)
+        let members = Arc::new(members);
+        let known = Membership { epoch, since: now, members: Arc::clone(&members) };
+        self.memberships.insert(list.address.clone(), known);
+        Ok(members)
+    }
+}
+
+/// Who may write to a list that is for its members.
+#[derive(Clone)]
+pub(super) struct Membership {
+    epoch: u64,
+    since: Timestamp,
+    members: Arc<HashSet<String>>,
+}
+
+impl Membership {
+    /// Bytes, roughly.
+    pub(super) fn weight(&self) -> usize {
+        self.members.iter().map(|member| member.len() + 48).sum()
     }
 }
 

@@ -17,9 +17,10 @@ use postwarden_store::{Account, Accounts, Alias, List, Result, Timestamp};
 
 use crate::config::{Config, LocalDelivery, UnknownUsers};
 
+use expand::Membership;
 pub use expand::{EXPANDED_RECIPIENTS_MAX, EXPANSION_DEPTH_MAX, Expansion, Poster, Reach, Target, address_of};
 
-/// What the cache may hold; entries are weighed by the addresses in them.
+/// What each of the two caches may hold; entries are weighed by the addresses in them.
 pub const CACHE_BYTES_MAX: u64 = 32 << 20;
 
 /// How old an answer may be after another node changed an entry.
@@ -35,6 +36,7 @@ pub const LIST_OWNER_SUFFIX: &str = "-owner";
 pub struct Directory {
     accounts: Arc<dyn Accounts + Send + Sync>,
     cache: Cache<String, Cached>,
+    memberships: Cache<String, Membership>,
     /// Answers of an older epoch are as absent: no answer that was on its way while entries changed survives.
     epoch: Arc<AtomicU64>,
     generation: AtomicI64,
@@ -78,10 +80,15 @@ pub enum Resolution {
 
 impl Directory {
     pub fn new(accounts: Arc<dyn Accounts + Send + Sync>) -> Self {
+        let memberships = Cache::builder()
+            .max_capacity(CACHE_BYTES_MAX)
+            .weigher(|_, membership: &Membership| u32::try_from(membership.weight()).unwrap_or(u32::MAX))
+            .build();
         let cache = Cache::builder().max_capacity(CACHE_BYTES_MAX).weigher(weigh).build();
         Self {
             accounts,
             cache,
+            memberships,
             epoch: Arc::new(AtomicU64::new(1)),
             generation: AtomicI64::new(i64::MIN),
             next_poll: AtomicI64::new(i64::MIN),

@@ -55,15 +55,20 @@ pub struct Dns {
 impl Dns {
     /// With the servers of `[delivery] resolver`, or those of the system.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
-        let mut builder = if config.delivery.resolver.is_empty() {
-            TokioResolver::builder_tokio().context("the system's resolver configuration cannot be read")?
-        } else {
-            let servers = config.delivery.resolver.iter().copied().map(name_server).collect();
+        let given = &config.delivery.resolver;
+        let system = if given.is_empty() { TokioResolver::builder_tokio().map_err(Some) } else { Err(None) };
+        let mut builder = system.unwrap_or_else(|error| {
+            let mut servers: Vec<_> = given.iter().copied().map(name_server).collect();
+            if let Some(error) = error {
+                // As the C library does without /etc/resolv.conf.
+                tracing::warn!(%error, "the system's resolver configuration cannot be read; asking 127.0.0.1");
+                servers.push(name_server(SocketAddr::from(([127, 0, 0, 1], 53))));
+            }
             TokioResolver::builder_with_config(
                 ResolverConfig::from_name_servers(servers),
                 TokioRuntimeProvider::default(),
             )
-        };
+        });
         builder.options_mut().timeout = QUERY_TIMEOUT;
         let resolver = builder.build().context("the resolver cannot be set up")?;
         Ok(Self { resolver, clients: Cache::new(CLIENTS_MAX) })
