@@ -33,9 +33,15 @@ pub struct Recipient {
     pub original: Option<(String, String)>,
 }
 
+/// Asked for, or made necessary by an address, whatever the envelope says.
+fn needs_smtputf8(envelope: &Envelope) -> bool {
+    let plain = envelope.sender.is_ascii() && envelope.recipients.iter().all(|recipient| recipient.address.is_ascii());
+    envelope.smtputf8 || !plain
+}
+
 /// Why this message must not be sent to this server at all: enhanced code and text.
 pub(super) fn unsuitable(envelope: &Envelope, offers: &Offers, tls: bool) -> Option<(&'static str, String)> {
-    if envelope.smtputf8 && !offers.smtputf8 {
+    if needs_smtputf8(envelope) && !offers.smtputf8 {
         return Some(("5.6.7", "the next server does not take internationalised addresses (SMTPUTF8)".into()));
     }
     if envelope.require_tls && !(tls && offers.require_tls) {
@@ -61,7 +67,7 @@ pub(super) fn mail(envelope: &Envelope, offers: &Offers) -> Vec<u8> {
     if offers.eight_bit_mime && envelope.body == BodyType::EightBitMime {
         line.push_str(" BODY=8BITMIME");
     }
-    if envelope.smtputf8 {
+    if needs_smtputf8(envelope) {
         line.push_str(" SMTPUTF8");
     }
     if envelope.require_tls {

@@ -207,6 +207,8 @@ fn what_the_next_server_cannot_take_is_not_sent() {
     assert!(matches!(&talk.finished[..], [Outcome::Unsuitable("5.3.4", _)]));
     assert_eq!(talk.start(Envelope { smtputf8: true, ..envelope(&["b@x"]) }), ["finished", "Ready"]);
     assert!(matches!(&talk.finished[..], [Outcome::Unsuitable("5.6.7", _)]));
+    assert_eq!(talk.start(envelope(&["ä@x"])), ["finished", "Ready"]);
+    assert!(matches!(&talk.finished[..], [Outcome::Unsuitable("5.6.7", _)]));
 }
 
 #[test]
