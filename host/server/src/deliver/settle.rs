@@ -119,14 +119,16 @@ pub(crate) fn decide(
         }
         Verdict::Failed(said) => done("bounced", wants("FAILURE").then_some(Action::Failed), Some(said)),
         Verdict::NotTried => Decided { index, outcome: Outcome::Release, event: None, notice: None, said: None },
-        Verdict::Deferred(said) => {
+        Verdict::Deferred(ref said) | Verdict::PutOff(ref said) => {
+            let said = said.clone();
             let plan = Plan { retry: &config.delivery.retry, warn_after: config.delivery.warn_after };
             match schedule::next(&plan, &tried(message, recipient), now) {
                 Next::Again { due, warn } => {
                     let warned = recipient.warned || warn;
                     let outcome = Outcome::Retry { due, error: said.to_string(), warned };
                     let notice = (warn && wants("DELAY")).then_some(Action::Delayed);
-                    Decided { index, outcome, event: Some("deferred"), notice, said: Some(said) }
+                    let silent = notice.is_none() && matches!(verdict, Verdict::PutOff(_));
+                    Decided { index, outcome, event: (!silent).then_some("deferred"), notice, said: Some(said) }
                 }
                 Next::Expired => {
                     // RFC 3463: the time is over, whatever the last try met.

@@ -39,6 +39,9 @@ pub(crate) enum Verdict {
     Relayed { said: Said, reports: bool },
     /// Try again.
     Deferred(Said),
+    /// As [`Verdict::Deferred`], because another message just found that there is no way. Nothing new
+    /// was learned: no record of its own in the history.
+    PutOff(Said),
     /// Not this way, and not later either.
     Failed(Said),
     /// The server stops; the try does not count.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -232,19 +233,23 @@ impl Worker {
         tracing::warn!(target: "delivery", destination = destination.hop.name(), "{said}");
         let config = destination.node.config.load_full();
         let pause = config.delivery.retry.first().map_or(DOWN, |first| DOWN.min(*first / 2));
-        let mut parts = vec![part];
+        let mut waiting = Vec::new();
         {
             let mut state = destination.state();
             // Other connections stand: they may take what waits.
             if state.connected == 0 {
                 state.down = Some((Instant::now() + pause, said.clone()));
-                parts.extend(state.waiting.drain(..));
+                waiting.extend(state.waiting.drain(..));
             }
         }
         destination.room.notify_one();
-        for part in parts {
-            settle(&destination.node, part.message(), part.all(&Verdict::Deferred(said.clone()))).await;
+        settle(&destination.node, part.message(), part.all(&Verdict::Deferred(said.clone()))).await;
+        let mut settling = JoinSet::new();
+        for part in waiting {
+            let (node, verdicts) = (Arc::clone(&destination.node), part.all(&Verdict::PutOff(said.clone())));
+            settling.spawn(async move { settle(&node, part.message(), verdicts).await });
         }
+        while settling.join_next().await.is_some() {}
     }
 
     fn set_connected(&mut self, connected: bool) {

@@ -95,7 +95,7 @@ impl Destinations {
         };
         let (part, said) = refused;
         let node = Arc::clone(&self.node);
-        self.tasks.spawn(async move { settle(&node, part.message(), part.all(&Verdict::Deferred(said))).await });
+        self.tasks.spawn(async move { settle(&node, part.message(), part.all(&Verdict::PutOff(said))).await });
     }
 
     fn get(&self, hop: &Hop) -> Option<Arc<Destination>> {
