@@ -30,8 +30,8 @@ const SESSION: &str = "select set_config('synchronous_commit', \
      case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, \
      false); set statement_timeout = '60s'; set idle_in_transaction_session_timeout = '60s'";
 
-/// The URL is libpq's; `sslmode` is `disable`, `prefer` or `require`, and `sslrootcert` names the
-/// authority. Where TLS is used the server's certificate is always checked.
+/// The URL is libpq's; `sslmode` is `disable`, `prefer` (the default) or `require`, and `sslrootcert`
+/// names the authority's file. Where TLS is used the server's certificate is always checked.
 pub(crate) fn pool(url: &str) -> Result<Pool> {
     let (url, roots) = take_root_file(url);
     // The parser's own error may repeat the URL, and with it the password.
@@ -56,20 +56,20 @@ pub(crate) fn pool(url: &str) -> Result<Pool> {
     pool.map_err(|error| Error::Unavailable(error.to_string()))
 }
 
-/// `sslrootcert=FILE` out of the URL's query: the driver does not know it.
+/// The URL as the driver knows it, and the file of `sslrootcert=FILE`, which it does not know.
+/// `verify-ca` and `verify-full` mean `require` here, because that checks the certificate too.
 fn take_root_file(url: &str) -> (String, Option<PathBuf>) {
     let Some((base, query)) = url.split_once('?') else { return (url.to_owned(), None) };
-    let mut roots = None;
-    let rest: Vec<&str> = query
-        .split('&')
-        .filter(|pair| match pair.strip_prefix("sslrootcert=") {
-            Some(path) => {
+    let (mut roots, mut rest) = (None, Vec::new());
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some(("sslrootcert", path)) => {
                 roots = Some(PathBuf::from(path.replace("%2F", "/").replace("%2f", "/")));
-                false
             }
-            None => true,
-        })
-        .collect();
+            Some(("sslmode", "verify-ca" | "verify-full")) => rest.push("sslmode=require"),
+            _ => rest.push(pair),
+        }
+    }
     let url = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
     (url, roots)
 }
@@ -107,6 +107,11 @@ mod tests {
             ("postgres://u:p@h/d", "postgres://u:p@h/d", None),
             ("postgres://h/d?sslmode=require", "postgres://h/d?sslmode=require", None),
             ("postgres://h/d?sslrootcert=%2Fa%2Fb&sslmode=require", "postgres://h/d?sslmode=require", Some("/a/b")),
+            (
+                "postgres://h/d?sslmode=verify-full&options=-cx%3Dy",
+                "postgres://h/d?sslmode=require&options=-cx%3Dy",
+                None,
+            ),
             ("postgres://h/d?sslrootcert=/a", "postgres://h/d", Some("/a")),
         ] {
             assert_eq!(take_root_file(url), (rest.to_owned(), file.map(PathBuf::from)));

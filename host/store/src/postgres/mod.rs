@@ -19,7 +19,7 @@ mod state;
 
 use std::sync::Arc;
 
-use deadpool_postgres::{Client, Pool};
+use deadpool_postgres::{Client, Pool, PoolError};
 use tokio_postgres::error::SqlState;
 
 use self::accept::Accepting;
@@ -68,7 +68,10 @@ impl Postgres {
 
 impl Database {
     pub(crate) async fn client(&self) -> Result<Client> {
-        self.pool.get().await.map_err(|error| Error::Unavailable(format!("the database: {}", cause(&error))))
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => away(&error),
+            error => Error::Unavailable(cause(&error)),
+        })
     }
 }
 
@@ -76,6 +79,17 @@ impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Database")
     }
+}
+
+/// Why there is no connection.
+fn away(error: &tokio_postgres::Error) -> Error {
+    let mut text = format!("the database: {}", cause(error));
+    if text.contains("invalid peer certificate") {
+        text.push_str(
+            "; name its authority with sslrootcert=FILE in the URL, or use sslmode=disable on a network you trust",
+        );
+    }
+    Error::Unavailable(text)
 }
 
 /// The whole chain of an error: the driver's outermost text says little.
