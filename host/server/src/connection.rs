@@ -40,6 +40,7 @@ const TIMER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// After the last reply, how long and how many bytes are still read, so that the client gets that
 /// reply before a reset.
 pub const LINGER_MAX: Duration = Duration::from_secs(2);
+pub const LINGER_STOPPING_MAX: Duration = Duration::from_millis(200);
 pub const LINGER_BYTES_MAX: usize = 1 << 20;
 
 /// A connection as it was accepted.
@@ -405,7 +406,8 @@ impl Connection {
         match end {
             End::Closed => {
                 tracing::debug!(session, "closed");
-                self.stream.linger().await;
+                let limit = if self.node.sessions.stopping() { LINGER_STOPPING_MAX } else { LINGER_MAX };
+                self.stream.linger(limit).await;
             }
             End::Eof => tracing::debug!(session, "the client closed"),
             End::Broken(error) => tracing::debug!(session, "broken: {error}"),
@@ -437,7 +439,7 @@ impl Stream {
 
     /// Ends our direction and waits for the other's end. Closing a socket with unread input resets
     /// it, and a reset may overtake the last reply.
-    async fn linger(mut self) {
+    async fn linger(mut self, limit: Duration) {
         let drained = async {
             self.shutdown().await?;
             let mut input = Input::default();
@@ -451,7 +453,7 @@ impl Stream {
                 }
             }
         };
-        let _ = timeout(LINGER_MAX, drained).await;
+        let _ = timeout(limit, drained).await;
     }
 }
 

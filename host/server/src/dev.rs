@@ -219,8 +219,8 @@ fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
 
 /// What to try next, with this server's own addresses and passwords.
 fn help(running: &Running, logins: &[Login]) -> String {
-    let config = running.node.config.load();
-    let data = config.data_dir.display();
+    let config = running.node.config.load_full();
+    let data = config.file.as_deref().and_then(Path::parent).unwrap_or(&config.data_dir).display();
     let address = |name: &str| running.addresses.iter().find(|(listener, _)| listener == name).map(|(_, at)| *at);
     let (Some(mx), Some(submission)) = (address("mx"), address("submission")) else { return String::new() };
     let password = logins.first().map(|login| login.password.as_str()).unwrap_or_default();

@@ -28,6 +28,9 @@ pub const SESSIONS_STOP_MAX: Duration = Duration::from_secs(30);
 /// How long a stop then waits for deliveries and the console.
 pub const BACKGROUND_STOP_MAX: Duration = Duration::from_secs(15);
 
+/// Signals so soon after the first are the first: some supervisors signal the process and its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
+
 /// A server that was started.
 pub struct Running {
     pub node: Arc<Node>,
@@ -178,10 +181,19 @@ pub async fn until_stopped(running: Running) -> anyhow::Result<()> {
     }
     tell_service_manager(&[NotifyState::Stopping]);
     tracing::info!("stopping: no new sessions, messages in progress are finished");
+    let second = async {
+        tokio::time::sleep(SAME_SIGNAL).await;
+        // What came meanwhile is forgotten.
+        let _ = std::future::poll_fn(|cx| std::task::Poll::Ready(terminate.poll_recv(cx))).await;
+        let _ = std::future::poll_fn(|cx| std::task::Poll::Ready(interrupt.poll_recv(cx))).await;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
     tokio::select! {
         () = running.stop() => tracing::info!("stopped"),
-        _ = terminate.recv() => at_once(),
-        _ = interrupt.recv() => at_once(),
+        () = second => at_once(),
     }
     Ok(())
 }
