@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use crate::accounts_file::AccountsFile;
 use crate::auth::Failures;
 use crate::config::{AccountsBackend, Config};
+use crate::decide::Budget;
 use crate::deliver::usage::Usage;
 use crate::directory::Directory;
 use crate::dns::Dns;
@@ -36,6 +37,8 @@ pub struct Node {
     pub dns: ArcSwap<Dns>,
     pub auth_failures: Failures,
     pub usage: Usage,
+    /// How many refused recipients the history still takes.
+    pub refusals: Budget,
     /// Woken when something may be due.
     pub queue_wake: Notify,
     pub sessions: Arc<Sessions>,
@@ -67,6 +70,7 @@ impl Node {
             directory,
             auth_failures: Failures::new(),
             usage: Usage::new(),
+            refusals: Budget::default(),
             queue_wake: Notify::new(),
             sessions: Arc::default(),
             tls,

@@ -5,6 +5,7 @@
 
 mod asked;
 mod auth_required;
+mod budget;
 mod expand;
 mod hops;
 mod local_sender;
@@ -31,6 +32,7 @@ use postwarden_store::Draft;
 
 use crate::node::Node;
 use asked::Asked;
+pub use budget::Budget;
 pub use size::announced as announced_size;
 
 /// What a policy says: nothing, or why not.
@@ -59,8 +61,20 @@ async fn decide_at(asked: Asked<'_>, draft: &mut Option<Draft>, question: Questi
         Question::ScramOutcome { user, authorization, proven } => {
             login::scram_outcome(&asked, &user, &authorization, proven).await
         }
-        Question::Sender { path, parameters } => answer(sender::check(&asked, &path, &parameters).await),
-        Question::Recipient { path, parameters: _ } => answer(recipient::check(&asked, &path).await),
+        Question::Sender { path, parameters } => {
+            let check = sender::check(&asked, &path, &parameters).await;
+            if let Err(refusal) = &check {
+                record::sender_refused(&asked, &path, refusal);
+            }
+            answer(check)
+        }
+        Question::Recipient { path, parameters: _ } => {
+            let check = recipient::check(&asked, &path).await;
+            if let Err(refusal) = &check {
+                record::recipient_refused(&asked, &path, refusal).await;
+            }
+            answer(check)
+        }
         Question::Content => answer(space::check(&asked)),
         Question::Message { size } => message::take(&asked, draft.take(), size).await,
         Question::Verify { argument } => verify::verify(&asked, &argument).await,

@@ -1,13 +1,15 @@
-//! What is told about a message once it is decided: one summary line in the log, one record in the history.
+//! What is told about a message once it is decided: one summary line in the log, one record in the
+//! history. And about a recipient that was refused: people will ask where their mail is.
 
 use std::time::Instant;
 
-use postwarden_smtp::Refusal;
 use postwarden_smtp::session::Transaction;
+use postwarden_smtp::{ForwardPath, Refusal, ReversePath};
 use postwarden_store::HistoryRecord;
 
 use super::asked::Asked;
 use super::message::{said, sender_of};
+use crate::directory::address_of;
 
 /// Recipients that a record names.
 const RECIPIENTS_MAX: usize = 100;
@@ -87,5 +89,56 @@ impl<'a> Record<'a> {
     /// Since the content was complete.
     fn microseconds(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// MAIL was refused: there is no transaction yet, and no id.
+pub(super) fn sender_refused(asked: &Asked<'_>, path: &ReversePath, refusal: &Refusal) {
+    let sender = match path {
+        ReversePath::Null => String::new(),
+        ReversePath::Mailbox(mailbox) => address_of(mailbox),
+    };
+    tracing::info!(
+        target: "refused",
+        session = asked.facts.session_id,
+        client = %asked.client(),
+        login = asked.facts.login.as_ref().map(|login| login.account.as_str()),
+        sender,
+        reply = refusal.place().row.key,
+    );
+}
+
+/// RCPT was refused. The history takes it under the id the client was told, within a budget.
+pub(super) async fn recipient_refused(asked: &Asked<'_>, path: &ForwardPath, refusal: &Refusal) {
+    let Some(transaction) = asked.transaction else { return };
+    let recipient = said(path);
+    let reply = refusal.place().row.key;
+    let sender = sender_of(transaction);
+    let client = asked.client().to_string();
+    tracing::info!(
+        target: "refused",
+        id = transaction.id,
+        client,
+        login = asked.facts.login.as_ref().map(|login| login.account.as_str()),
+        sender,
+        recipient,
+        reply,
+    );
+    if !asked.node.refusals.take(asked.now) {
+        return;
+    }
+    let record = HistoryRecord {
+        time: asked.now,
+        id: transaction.id.clone(),
+        event: "refused".to_owned(),
+        client,
+        sender,
+        recipients: vec![recipient],
+        size: transaction.parameters.size.unwrap_or(0),
+        reply: reply.to_owned(),
+        ..HistoryRecord::default()
+    };
+    if let Err(error) = asked.node.store.note(record).await {
+        tracing::warn!(%error, id = transaction.id, "the history misses a refused recipient");
     }
 }

@@ -214,6 +214,21 @@ fn the_announced_size_is_the_largest_possible() {
     assert_eq!(announced("[domains.\"a.example\"]\noverride-global-limits = true\n"), 100 << 20);
 }
 
+/// Guessing in many sessions at once gains nothing over one session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_are_counted_over_sessions_at_once() {
+    let config = "[auth]\nmax-failures-per-ip = { count = 5, within = \"10m\", block-for = \"30m\" }\n";
+    let scene = Scene::new(config);
+    scene.fake.add_line("account alice@example.com");
+    let mut sessions = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        sessions.spawn(scene.guess("alice@example.com", "wrong"));
+    }
+    let answers = sessions.join_all().await;
+    let count = |refusal: Refusal| answers.iter().filter(|answer| **answer == Answer::Refuse(refusal.clone())).count();
+    assert_eq!((count(Refusal::AuthFailed), count(Refusal::AuthBlocked)), (5, 35));
+}
+
 /// Of many sessions at once, no more get through than the limit allows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn send_limits_hold_against_sessions_at_once() {

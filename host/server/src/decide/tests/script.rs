@@ -154,6 +154,14 @@ impl Scene {
         answer
     }
 
+    /// A login of another session of the same client.
+    pub(super) fn guess(&self, user: &str, plain: &str) -> impl Future<Output = Answer> + Send + 'static {
+        let (node, facts, now) = (Arc::clone(&self.node), self.facts.clone(), self.now);
+        let password = Secret(plain.as_bytes().to_vec());
+        let question = Question::Password { user: user.to_owned(), authorization: String::new(), password };
+        async move { decide_at(Asked::new(&node, &facts, None, now), &mut None, question).await }
+    }
+
     async fn order(&mut self, order: &str) -> String {
         let words: Vec<&str> = order.split_whitespace().collect();
         let rest = order.split_once(' ').map_or("", |(_, rest)| rest);
