@@ -14,6 +14,9 @@ use postwarden_store::{
     Account, Accounts, Alias, Body, Error, FilterState, History, Holds, Id, List, Queue, Result, Timestamp,
 };
 
+/// A value of the filter state and when it expires.
+type Value = (Vec<u8>, Option<Timestamp>);
+
 #[derive(Default)]
 pub(crate) struct Fake {
     entries: Mutex<BTreeMap<String, Entry>>,
@@ -22,7 +25,7 @@ pub(crate) struct Fake {
     pub(crate) polls: AtomicUsize,
     /// What every method answers while set.
     pub(crate) failing: Mutex<Option<Error>>,
-    values: Mutex<HashMap<String, (Vec<u8>, Option<Timestamp>)>>,
+    values: Mutex<HashMap<String, Value>>,
     pub(crate) accepted: Mutex<Vec<NewMessage>>,
     pub(crate) notes: Mutex<Vec<HistoryRecord>>,
     pub(crate) refuse_accept: AtomicBool,
