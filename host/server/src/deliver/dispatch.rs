@@ -34,7 +34,7 @@ const UNCLAIMABLE: Duration = Duration::from_millis(250);
 const FAULT_PAUSE: Duration = Duration::from_millis(500);
 const FAULT_PAUSE_MAX: Duration = Duration::from_secs(15);
 /// How long a stop waits for deliveries in progress.
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the parts of delivery share.
 struct Dispatcher {

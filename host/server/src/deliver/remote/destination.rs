@@ -77,9 +77,9 @@ impl Destination {
         Ok(())
     }
 
-    /// Whether there is room within the time.
-    pub(super) async fn room(&self, time: Duration) -> bool {
-        tokio::time::timeout(time, self.room.notified()).await.is_ok()
+    /// Whether something left the queue before the deadline.
+    pub(super) async fn room(&self, deadline: tokio::time::Instant) -> bool {
+        tokio::time::timeout_at(deadline, self.room.notified()).await.is_ok()
     }
 
     pub(super) fn stalled(&self) -> bool {
@@ -87,7 +87,7 @@ impl Destination {
     }
 
     pub(super) fn stall(&self, until: Instant) {
-        self.state().stalled.get_or_insert(until);
+        self.state().stalled = Some(until);
     }
 
     pub(super) fn idle(&self) -> bool {
@@ -198,9 +198,14 @@ impl Worker {
                 Err(Stale) => self.set_connected(false),
             }
         }
-        let mut link = match Link::open(node, &destination.hop).await {
-            Ok(link) => link,
-            Err(said) => {
+        // A stop does not wait for a host that has not even greeted.
+        let mut link = match destination.stop.run_until_cancelled(Link::open(node, &destination.hop)).await {
+            None => {
+                settle(node, part.message(), part.all(&Verdict::NotTried)).await;
+                return None;
+            }
+            Some(Ok(link)) => link,
+            Some(Err(said)) => {
                 self.down(part, said).await;
                 return None;
             }

@@ -17,7 +17,7 @@ use super::part::Part;
 use super::settle::settle;
 use super::verdict::{Said, Verdict};
 use crate::node::Node;
-use destination::Destination;
+use destination::{Destination, Refused};
 
 /// Messages that wait in memory for one destination.
 const WAITING_MAX: usize = 256;
@@ -73,27 +73,22 @@ impl Destinations {
     /// busy destination slows claiming down; a stalled one gets no more mail for a while.
     pub(crate) async fn enqueue(&self, hop: &Hop, part: Part) {
         let Some(destination) = self.get(hop) else { return };
-        let refused = match destination.offer(part) {
-            Ok(()) => return,
-            Err(refused) => refused,
-        };
-        let refused = match refused {
-            destination::Refused::Down(part, said) => (part, said),
-            destination::Refused::Full(part) => {
-                let stalled = destination.stalled();
-                let room = !stalled && destination.room(ROOM_WAIT).await;
-                match if room { destination.offer(part) } else { Err(destination::Refused::Full(part)) } {
-                    Ok(()) => return,
-                    Err(destination::Refused::Down(part, said)) => (part, said),
-                    Err(destination::Refused::Full(part)) => {
-                        destination.stall(Instant::now() + STALLED);
-                        let text = format!("too many messages wait for {}", hop.name());
-                        (part, Said::here("4.4.5", text))
-                    }
+        let deadline = tokio::time::Instant::now() + ROOM_WAIT;
+        let mut part = part;
+        let said = loop {
+            part = match destination.offer(part) {
+                Ok(()) => return,
+                Err(Refused::Down(refused, said)) => {
+                    part = refused;
+                    break said;
                 }
+                Err(Refused::Full(refused)) => refused,
+            };
+            if destination.stalled() || !destination.room(deadline).await {
+                destination.stall(Instant::now() + STALLED);
+                break Said::here("4.4.5", format!("too many messages wait for {}", hop.name()));
             }
         };
-        let (part, said) = refused;
         let node = Arc::clone(&self.node);
         self.tasks.spawn(async move { settle(&node, part.message(), part.all(&Verdict::PutOff(said))).await });
     }

@@ -186,3 +186,67 @@ async fn nobody_listens() {
         .await;
     bench.stop().await;
 }
+
+/// B16: a host that takes connections and says nothing holds its share, and others are served.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_host_does_not_hold_up_the_others() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut bench = Bench::new(&format!("smarthost = \"{}\"", listener.local_addr().unwrap())).await;
+    for _ in 0..600 {
+        bench.accept(Mail { recipients: &["x@example.net"], ..Mail::default() }).await;
+    }
+    bench.accept(Mail::default()).await;
+    bench.start();
+    bench.until("the local message", async || bench.messages("alice").len() == 1).await;
+    assert_eq!(bench.node.store.count().await.unwrap().0, 600);
+    // The stop waits for no greeting, and what waited in memory is as it was.
+    let stopping = Instant::now();
+    bench.stop().await;
+    assert!(stopping.elapsed() < crate::deliver::dispatch::STOP_LIMIT);
+    assert!(bench.queue().await[0].recipients[0].attempts == 0);
+}
+
+/// A busy host slows delivery down; nothing is put off.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_takes_all_gets_all_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut bench = Bench::new(&format!("smarthost = \"{}\"", listener.local_addr().unwrap())).await;
+    let server = tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(take_all(stream));
+        }
+    });
+    for _ in 0..1500 {
+        bench.accept(Mail { recipients: &["x@example.net"], ..Mail::default() }).await;
+    }
+    bench.start();
+    bench.empty().await;
+    let history = bench.history().await;
+    assert!(history.iter().all(|record| record.event == "delivered"), "{:?}", history.last());
+    bench.stop().await;
+    server.abort();
+}
+
+async fn take_all(stream: TcpStream) -> Option<()> {
+    let mut stream = BufReader::new(stream);
+    stream.write_all(b"220 here\r\n").await.ok()?;
+    let mut content = false;
+    loop {
+        let line = read_line(&mut stream).await.ok()?;
+        let reply = match line.as_str() {
+            "." => {
+                content = false;
+                "250 taken\r\n"
+            }
+            _ if content => continue,
+            "DATA" => {
+                content = true;
+                "354 go\r\n"
+            }
+            _ if line.starts_with("EHLO") => "250-here\r\n250 PIPELINING\r\n",
+            _ => "250 ok\r\n",
+        };
+        stream.write_all(reply.as_bytes()).await.ok()?;
+    }
+}
