@@ -51,7 +51,7 @@ resolver = ["127.0.0.1:9"]
 level = "debug"
 "#;
 
-/// The base with `extra` laid over it: tables are merged, everything else is replaced.
+/// The base with `extra` laid over it: section by section.
 pub fn text(extra: &str, console: u16) -> String {
     let mut base: Table = BASE.parse().expect("the base configuration");
     let console: Table = format!("[admin]\nbind = \"127.0.0.1:{console}\"").parse().expect("console");
@@ -64,10 +64,11 @@ pub fn text(extra: &str, console: u16) -> String {
     toml::to_string(&base).expect("TOML")
 }
 
+/// Key by key inside a section; a key's value, also if it is a table, is replaced whole.
 fn merge(base: &mut Table, extra: Table) {
     for (key, value) in extra {
         match (base.get_mut(&key), value) {
-            (Some(Value::Table(inner)), Value::Table(over)) => merge(inner, over),
+            (Some(Value::Table(section)), Value::Table(over)) => section.extend(over),
             (_, value) => {
                 base.insert(key, value);
             }
