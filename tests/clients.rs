@@ -117,7 +117,7 @@ fn gnu_sasl_logs_in_by_scram() {
     for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "PLAIN"] {
         for (password, good) in [(template::PASSWORD, true), ("wrong", false)] {
             let mut command = Command::new(&gsasl);
-            command.args(["--smtp", "--no-client-first", "--mechanism", mechanism, "--quiet"]);
+            command.args(["--smtp", "--starttls", "--no-client-first", "--mechanism", mechanism, "--quiet"]);
             command.args(["--authentication-id", "alice@example.com", "--password", password]);
             command.args(["--hostname", "mx.example.com", "--service", "smtp", "--verbose"]);
             command.arg("--x509-ca-file").arg(template::certificate_file());

@@ -96,5 +96,6 @@ fn the_service_manager_is_told() {
     hear("READY=1");
     process.signal(rustix::process::Signal::TERM);
     hear("STOPPING=1");
-    assert!(process.stop().success());
+    let status = wait_for("the end", || process.ended());
+    assert!(status.success(), "{status}");
 }

@@ -11,6 +11,9 @@ use super::mail::wait_within;
 /// How long a process may take to go after SIGTERM before it is killed.
 const STOP_WAIT: Duration = Duration::from_secs(60);
 
+/// A command of the command line or of a peer that takes longer hangs.
+const RUN_MAX: Duration = Duration::from_secs(120);
+
 /// A child that is killed when the guard is dropped.
 pub struct Guard {
     pub child: Child,
@@ -64,7 +67,7 @@ impl Drop for Guard {
     }
 }
 
-/// Runs a command to its end with this input.
+/// Runs a command to its end with this input; kills it where that takes longer than [`RUN_MAX`].
 pub fn run(mut command: Command, input: &[u8]) -> Output {
     use std::io::Write;
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -72,7 +75,19 @@ pub fn run(mut command: Command, input: &[u8]) -> Output {
     if let Some(mut stdin) = child.stdin.take() {
         let _ = stdin.write_all(input);
     }
-    child.wait_with_output().expect("output")
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        if end.recv_timeout(RUN_MAX) == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+            && let Some(pid) = pid
+        {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    });
+    let output = child.wait_with_output().expect("output");
+    drop(ended);
+    let _ = watch.join();
+    output
 }
 
 /// Standard output and error as one text, for messages.
