@@ -27,6 +27,10 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
+fn is_test(path: &Path) -> bool {
+    path.ends_with("tests.rs") || path.components().any(|folder| folder.as_os_str() == "tests")
+}
+
 /// What stands before the tests of a file: these may quote, read fixtures and look at the clock.
 fn product(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod ").next().unwrap_or("")
@@ -35,7 +39,7 @@ fn product(text: &str) -> &str {
 /// Lines with one of the words, comments aside, as `file:line: text`.
 fn naming(sources: &[(PathBuf, String)], words: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
-    for (path, text) in sources.iter().filter(|(path, _)| !path.ends_with("tests.rs")) {
+    for (path, text) in sources.iter().filter(|(path, _)| !is_test(path)) {
         for (index, line) in product(text).lines().enumerate() {
             let code = line.trim_start();
             if !code.starts_with("//") && words.iter().any(|word| code.contains(word)) {
@@ -95,7 +99,7 @@ fn replies_are_written_in_one_table() {
     let mut all = sources("host/smtp/src");
     all.extend(sources("host/server/src"));
     all.extend(sources("host/mail/src"));
-    all.retain(|(path, _)| !path.to_string_lossy().contains("smtp/src/reply") && !path.ends_with("tests.rs"));
+    all.retain(|(path, _)| !path.to_string_lossy().contains("smtp/src/reply") && !is_test(path));
     let mut found = Vec::new();
     for (path, text) in &all {
         for (index, line) in product(text).lines().enumerate() {
