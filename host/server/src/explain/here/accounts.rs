@@ -189,8 +189,11 @@ pub(super) fn quota(place: &Place<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, domain) in &place.config.domains {
         if domain.quota != 0 || place.clues.domains().any(|own| own == name) {
-            let temporary =
-                if domain.quota_temporary { "452 4.2.2, so that senders try again" } else { "a final refusal" };
+            let temporary = if domain.quota_temporary {
+                "a temporary refusal, so that senders try again"
+            } else {
+                "a final refusal"
+            };
             findings.push(fact(
                 format!("Quota of {name} as a whole: {}; above it: {temporary}.", limit(domain.quota)),
                 format!("domains.\"{name}\".quota, domains.\"{name}\".quota-temporary"),
