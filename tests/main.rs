@@ -10,6 +10,7 @@ mod harness;
 mod capacity;
 mod cli;
 mod cli_api;
+mod cli_check;
 mod cli_explain;
 mod clients;
 mod dev;

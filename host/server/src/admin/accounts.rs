@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::operation::{Kind, Operation, Parts, Refused};
 use crate::config::address;
+use crate::directory::address::local_domain;
 
 const TARGETS_MAX: usize = 10_000;
 const PAGE: usize = 500;
@@ -324,8 +325,9 @@ fn domain_of(address: &str) -> &str {
 fn local_address(parts: &Parts<'_>, text: &str) -> Result<String, Refused> {
     let address = address::mailbox(text).map_err(Refused::invalid)?;
     let domain = domain_of(&address);
-    if parts.config.domains.contains_key(domain) {
-        return Ok(address);
+    if let Some((own, _)) = local_domain(&parts.config, domain) {
+        // A domain in U-labels and in A-labels is one.
+        return Ok(address.strip_suffix(domain).map_or(address.clone(), |local| format!("{local}{own}")));
     }
     let file = parts.config.file.as_ref().map_or("the configuration".into(), |file| file.display().to_string());
     let near = crate::config::suggest::nearest(domain, parts.config.domains.keys().map(String::as_str));
@@ -360,7 +362,9 @@ async fn targets(
         if addresses.contains(&address) {
             continue;
         }
-        if parts.config.domains.contains_key(domain_of(&address)) && parts.accounts.lookup(&address).await?.is_none() {
+        if local_domain(&parts.config, domain_of(&address)).is_some()
+            && parts.accounts.lookup(&address).await?.is_none()
+        {
             warnings.push(format!("{address} does not exist yet: mail to it will be refused or bounce"));
         }
         addresses.push(address);

@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use postwarden_smtp::path::PathFault;
+use postwarden_smtp::{Domain, Mailbox};
+
 /// Longest domain name (RFC 1035 section 2.3.4).
 const DOMAIN_BYTES_MAX: usize = 253;
 const LABEL_BYTES_MAX: usize = 63;
@@ -65,16 +68,17 @@ pub fn domain(text: &str) -> Result<String, String> {
     Ok(name)
 }
 
-/// `user@domain`, lower case.
+/// `user@domain`, lower case, by the parser that reads MAIL and RCPT.
 pub fn mailbox(text: &str) -> Result<String, String> {
-    let wrong = || format!("\"{text}\" is no mail address: write it as in \"user@example.com\"");
-    let (local, domain_part) = text.rsplit_once('@').ok_or_else(wrong)?;
-    let name = domain(domain_part)?;
-    let atom = |c: char| !c.is_control() && !c.is_whitespace() && !"()<>[]:;@\\,\"".contains(c);
-    if local.is_empty() || local.len() > 64 || !local.chars().all(atom) || local.split('.').any(str::is_empty) {
-        return Err(wrong());
+    let as_in = "write it as in \"user@example.com\"";
+    let mailbox = Mailbox::parse(text.trim()).map_err(|fault| match fault {
+        PathFault::Unbalanced => format!("\"{text}\" is unbalanced: {fault}; {as_in}"),
+        _ => format!("\"{text}\" is no mail address: {as_in}"),
+    })?;
+    match mailbox.domain {
+        Domain::Name(name) => Ok(format!("{}@{}", mailbox.local.to_lowercase(), domain(&name)?)),
+        Domain::Literal(_) => Err(format!("\"{text}\" has an IP address where a domain is needed: {as_in}")),
     }
-    Ok(format!("{}@{name}", local.to_lowercase()))
 }
 
 #[cfg(test)]
@@ -102,8 +106,12 @@ mod tests {
     #[test]
     fn mailboxes() {
         assert_eq!(mailbox("Alice.B@Example.COM").as_deref(), Ok("alice.b@example.com"));
-        for bad in ["", "alice", "@example.com", "alice@", "a b@example.com", "a..b@example.com", "a@b@c", "<a@b.c>"] {
+        assert_eq!(mailbox("<alice@example.com>").as_deref(), Ok("alice@example.com"));
+        for bad in ["", "alice", "@example.com", "alice@", "a b@example.com", "a@b@c", "a@[192.0.2.1]", "a@b.c d@e.f"] {
             assert!(mailbox(bad).is_err(), "{bad}");
+        }
+        for unbalanced in ["<a@b.example", "\"a@b.example"] {
+            assert!(mailbox(unbalanced).is_err_and(|said| said.contains("unbalanced")), "{unbalanced}");
         }
     }
 }
