@@ -15,13 +15,16 @@ pub(crate) struct LineReader {
     overlong: bool,
     /// The last byte dropped was CR.
     dropped_cr: bool,
+    /// The first bytes of an overlong line.
+    start: [u8; START_BYTES],
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
     /// Without its CRLF.
     Whole(Cow<'a, [u8]>),
-    TooLong,
+    /// With its first bytes.
+    TooLong([u8; START_BYTES]),
 }
 
 impl LineReader {
@@ -37,8 +40,8 @@ impl LineReader {
         if self.overlong {
             self.dropped_cr = taken.last() == Some(&b'\r');
             if ended {
-                *self = Self::default();
-                return (used, Some(Line::TooLong));
+                let start = std::mem::take(self).start;
+                return (used, Some(Line::TooLong(start)));
             }
             return (used, None);
         }
@@ -48,8 +51,9 @@ impl LineReader {
         }
         let limit = limit(&start);
         if self.partial.len().saturating_add(taken.len()) > limit {
-            *self = Self { partial: Vec::new(), overlong: !ended, dropped_cr: taken.last() == Some(&b'\r') };
-            return (used, ended.then_some(Line::TooLong));
+            let dropped_cr = taken.last() == Some(&b'\r');
+            *self = Self { partial: Vec::new(), overlong: !ended, dropped_cr, start };
+            return (used, ended.then_some(Line::TooLong(start)));
         }
         if !ended {
             self.partial.reserve_exact(taken.len());

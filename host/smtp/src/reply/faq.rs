@@ -90,7 +90,7 @@ pub(super) const AUTH_FAILED: Faq = Faq {
         "A SCRAM client saw a list of mechanisms without channel binding although this server offers it: somebody may be changing the connection in between.",
     ],
     change: &[
-        "Look at the account with `postwarden account show ADDRESS` and set a new password with `postwarden account passwd ADDRESS`.",
+        "Look at the account with `postwarden account show ADDRESS`; set a new password with `postwarden account passwd ADDRESS`, or let it log in again with `postwarden account set ADDRESS --disabled=false`.",
         "Too many failures block the client's address for a while: see auth.max-failures-per-ip.",
     ],
 };
@@ -105,7 +105,7 @@ pub(super) const SENDING_NOT_ALLOWED: Faq = Faq {
     change: &[
         "Put the client's network into relay.from: addresses in it are exempt.",
         "Let the owner of the address give it a PTR record whose name points back to it, or turn security.reject-no-rdns off.",
-        "For a login: use the account's own address, add an alias for the other one, or turn security.sender-must-match-login off.",
+        "For a login: use the account's own address, add an alias for the other one, or turn security.sender-must-match-login off; `postwarden account set ADDRESS --no-send=false` lets an account send again.",
     ],
 };
 
@@ -227,7 +227,7 @@ pub(super) const RELAY_LOCAL_ONLY: Faq = Faq {
     meaning: "The account may send to local domains only.",
     causes: &["The account was made with --local-domains-only, as is usual for devices and internal users."],
     change: &[
-        "If it may send elsewhere, take the restriction off with `postwarden account set ADDRESS`.",
+        "If it may send elsewhere, take the restriction off: `postwarden account set ADDRESS --local-domains-only=false`.",
         "If the recipient's domain is yours, add it as [domains.\"example.com\"].",
     ],
 };
@@ -253,8 +253,8 @@ pub(super) const PERMISSION_DENIED: Faq = Faq {
         "Receiving is switched off for the account (--no-receive).",
     ],
     change: &[
-        "Add the sender's address to the list with `postwarden list`, or open the list for everybody.",
-        "Switch receiving on again with `postwarden account set ADDRESS`.",
+        "Add the sender's address to the list, or open the list for everybody: `postwarden list show ADDRESS` tells who is on it.",
+        "Switch receiving on again: `postwarden account set ADDRESS --no-receive=false`.",
     ],
 };
 

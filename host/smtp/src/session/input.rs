@@ -15,9 +15,15 @@ impl Session {
         match line {
             None => return used,
             Some(Line::Whole(line)) if login => self.login_line(&line),
-            Some(Line::TooLong) if login => auth::cancel(self, Case::TooLong),
+            Some(Line::TooLong(_)) if login => auth::cancel(self, Case::TooLong),
             Some(Line::Whole(line)) => self.command(now, &line),
-            Some(Line::TooLong) => self.reply(&reply::LINE_TOO_LONG),
+            Some(Line::TooLong(start)) => {
+                self.reply(&reply::LINE_TOO_LONG);
+                // Octets follow, and nobody has read how many.
+                if start.eq_ignore_ascii_case(b"BDAT ") {
+                    self.close();
+                }
+            }
         }
         self.settle(now);
         used
