@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     listen::raise_file_limit(&config);
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("data-dir {} cannot be made", config.data_dir.display()))?;
-    let token = admin_token(&config.admin.token_file)?;
+    let token = admin::token(&config)?;
     let console = bind_console(config.admin.bind).await?;
     let console_address = console.local_addr()?;
     let Opened { store, ids } = open_store(&config).await.context("the store cannot be opened")?;
@@ -235,30 +235,6 @@ fn tell_service_manager(state: &[NotifyState<'_>]) {
 
 async fn bind_console(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("admin.bind: {address} cannot be bound"))
-}
-
-/// The secret of the API: read, or made at the first start, readable by the owner alone.
-fn admin_token(file: &Path) -> anyhow::Result<String> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    match std::fs::read_to_string(file) {
-        Ok(token) if !token.trim().is_empty() => return Ok(token.trim().to_owned()),
-        Ok(_) => anyhow::bail!("admin.token-file {} is empty: remove it, a new one is made", file.display()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("admin.token-file {}", file.display())),
-    }
-    let token: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    }
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file)
-        .and_then(|mut made| writeln!(made, "{token}"))
-        .with_context(|| format!("admin.token-file {} cannot be written", file.display()))?;
-    Ok(token)
 }
 
 /// Opens the store that the configuration names.

@@ -85,12 +85,24 @@ impl Check {
     }
 }
 
-/// Files that the configuration names and the server reads at its start.
+/// Files that the configuration names and the server reads at its start, and what else it tries then.
 fn other_files(config: &Config) -> Vec<Problem> {
-    match config.accounts {
-        AccountsBackend::File => crate::accounts_file::check(config),
-        AccountsBackend::Store => Vec::new(),
+    let file = config.file.clone().unwrap_or_default();
+    let problem = |key: &str, error: anyhow::Error| {
+        let message = format!("{error:#}");
+        Problem { file: file.clone(), line: None, key: key.to_owned(), message }
+    };
+    let mut problems = Vec::new();
+    if let Err(error) = crate::tls::Tls::default().check(config.tls.as_ref()) {
+        problems.push(problem("tls", error));
     }
+    if let Err(error) = crate::dns::Dns::new(config) {
+        problems.push(problem("delivery.resolver", error));
+    }
+    if config.accounts == AccountsBackend::File {
+        problems.extend(crate::accounts_file::check(config));
+    }
+    problems
 }
 
 /// What this configuration makes of the server, in a few lines.

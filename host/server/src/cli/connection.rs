@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use postwarden_store::{Accounts, Backend, Store};
+use postwarden_store::{Accounts, Store};
 
 use super::failure::Failure;
 use super::output::note;
@@ -110,21 +110,15 @@ pub(super) fn load(given: Option<&Path>) -> Result<Loaded, Failure> {
 /// The store itself; refused where a server owns it, or where its files belong to another user:
 /// what this command wrote could not be read by the server then.
 async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let backend = match &config.store {
-        StoreBackend::Sqlite => {
-            use std::os::unix::fs::MetadataExt;
-            let me = rustix::process::geteuid().as_raw();
-            if let Ok(folder) = std::fs::metadata(&config.data_dir)
-                && folder.uid() != me
-            {
-                let owner = folder.uid();
-                let folder = config.data_dir.display();
-                anyhow::bail!("{folder} belongs to user {owner}: run this command as that user (sudo -u '#{owner}' …)");
-            }
-            Backend::Sqlite
-        }
-        StoreBackend::Postgres { url } => Backend::Postgres { url: url.clone() },
-    };
-    let node = format!("{}/command/{}", config.hostname, std::process::id());
-    Ok(postwarden_store::open(&backend, &config.data_dir, &node).await?.store)
+    use std::os::unix::fs::MetadataExt;
+    let me = rustix::process::geteuid().as_raw();
+    if config.store == StoreBackend::Sqlite
+        && let Ok(folder) = std::fs::metadata(&config.data_dir)
+        && folder.uid() != me
+    {
+        let owner = folder.uid();
+        let folder = config.data_dir.display();
+        anyhow::bail!("{folder} belongs to user {owner}: run this command as that user (sudo -u '#{owner}' …)");
+    }
+    Ok(crate::server::open_store(config).await?.store)
 }

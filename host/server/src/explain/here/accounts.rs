@@ -189,13 +189,13 @@ pub(super) fn quota(place: &Place<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, domain) in &place.config.domains {
         if domain.quota != 0 || place.clues.domains().any(|own| own == name) {
-            let temporary = if domain.quota_temporary {
-                "a temporary refusal, so that senders try again"
-            } else {
-                "a final refusal"
+            let above = match (domain.quota, domain.quota_temporary) {
+                (0, _) => "",
+                (_, true) => "; above it: a temporary refusal, so that senders try again",
+                (_, false) => "; above it: a final refusal",
             };
             findings.push(fact(
-                format!("Quota of {name} as a whole: {}; above it: {temporary}.", limit(domain.quota)),
+                format!("Quota of {name} as a whole: {}{above}.", limit(domain.quota)),
                 format!("domains.\"{name}\".quota, domains.\"{name}\".quota-temporary"),
             ));
         }
