@@ -9,7 +9,7 @@ use postwarden_store::{Accounts, Drafts, Ids, Store, Timestamp};
 use tokio::sync::Notify;
 
 use crate::accounts_file::AccountsFile;
-use crate::auth::Failures;
+use crate::auth::Logins;
 use crate::config::{AccountsBackend, Config};
 use crate::decide::Budget;
 use crate::deliver::usage::Usage;
@@ -35,7 +35,7 @@ pub struct Node {
     pub accounts: Arc<dyn Accounts + Send + Sync>,
     pub directory: Directory,
     pub dns: ArcSwap<Dns>,
-    pub auth_failures: Failures,
+    pub logins: Logins,
     pub usage: Usage,
     /// How many refused recipients the history still takes.
     pub refusals: Budget,
@@ -68,7 +68,7 @@ impl Node {
             ids,
             accounts: directory.announcing(),
             directory,
-            auth_failures: Failures::new(),
+            logins: Logins::new(),
             usage: Usage::new(),
             refusals: Budget::default(),
             queue_wake: Notify::new(),

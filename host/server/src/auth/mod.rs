@@ -40,9 +40,6 @@ pub struct Logins {
     waiting: AtomicUsize,
 }
 
-/// The name other parts know it by.
-pub type Failures = Logins;
-
 impl Default for Logins {
     fn default() -> Self {
         Self::new()

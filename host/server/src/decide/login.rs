@@ -14,7 +14,7 @@ pub(super) fn at_connect(asked: &Asked<'_>) -> Check {
 }
 
 pub(super) async fn password(asked: &Asked<'_>, user: &str, authorization: &str, password: Secret) -> Answer {
-    let logins = &asked.node.auth_failures;
+    let logins = &asked.node.logins;
     let turn = match logins.turn(asked.client(), &asked.config.auth.max_failures_per_ip, asked.now).await {
         Ok(Some(turn)) => turn,
         Ok(None) => return Answer::Refuse(Refusal::AuthBlocked),
@@ -30,7 +30,7 @@ pub(super) async fn scram_verifier(asked: &Asked<'_>, user: &str) -> Answer {
     if blocked(asked) {
         return Answer::Refuse(Refusal::AuthBlocked);
     }
-    match asked.node.auth_failures.scram_verifier(&credentials(asked, user, "")).await {
+    match asked.node.logins.scram_verifier(&credentials(asked, user, "")).await {
         Ok(verifier) => Answer::Scram(verifier),
         Err(error) => unavailable(&error),
     }
@@ -38,7 +38,7 @@ pub(super) async fn scram_verifier(asked: &Asked<'_>, user: &str) -> Answer {
 
 /// Blocked since it got the verifier, a client learns nothing from its proof.
 pub(super) async fn scram_outcome(asked: &Asked<'_>, user: &str, authorization: &str, proven: bool) -> Answer {
-    let logins = &asked.node.auth_failures;
+    let logins = &asked.node.logins;
     let turn = match logins.turn(asked.client(), &asked.config.auth.max_failures_per_ip, asked.now).await {
         Ok(Some(turn)) => turn,
         Ok(None) => return Answer::Refuse(Refusal::AuthBlocked),
@@ -59,7 +59,7 @@ fn outcome(asked: &Asked<'_>, user: &str, found: Result<Option<String>, Unavaila
         }
         Ok(None) => {
             let limit = &asked.config.auth.max_failures_per_ip;
-            asked.node.auth_failures.failed(client, limit, asked.now);
+            asked.node.logins.failed(client, limit, asked.now);
             // The name may be a password typed into the wrong field: not at the usual level.
             tracing::debug!(target: "login", %client, user, "login failed");
             tracing::info!(target: "login", %client, listener = asked.facts.listener, "login failed");
@@ -75,7 +75,7 @@ fn unavailable(error: &Unavailable) -> Answer {
 }
 
 fn blocked(asked: &Asked<'_>) -> bool {
-    asked.node.auth_failures.blocked(asked.client(), asked.now)
+    asked.node.logins.blocked(asked.client(), asked.now)
 }
 
 fn credentials<'a>(asked: &'a Asked<'_>, user: &'a str, authorization: &'a str) -> Credentials<'a> {

@@ -36,10 +36,7 @@ pub(super) async fn take(asked: &Asked<'_>, draft: Option<Draft>, size: u64) -> 
     };
     let record = Record::new(asked, transaction, size, started);
     match check_and_store(asked, transaction, draft, size, &record).await {
-        Ok(recipients) => {
-            record.taken();
-            Answer::Taken { fate: Fate::Queued, recipients }
-        }
+        Ok(recipients) => Answer::Taken { fate: Fate::Queued, recipients },
         Err(refusal) => {
             record.refused(&refusal).await;
             Answer::Refuse(refusal)
@@ -70,6 +67,7 @@ async fn check_and_store(
     match store(asked, transaction, draft, routed.rows, record).await {
         Ok(()) => {
             asked.node.queue_wake.notify_one();
+            record.stored();
             Ok(refused)
         }
         Err(refusal) => {

@@ -27,12 +27,13 @@ impl<'a> Record<'a> {
     }
 
     /// The message is stored; its history was written with it.
-    pub(super) fn taken(&self) {
+    pub(super) fn stored(&self) {
         self.summary("250", "queued");
     }
 
     /// All its recipients are such that take mail and throw it away.
     pub(super) async fn thrown_away(&self) {
+        self.summary("250", "deleted");
         let detail = "unknown-users = \"discard\", or a list without members";
         self.note(HistoryRecord { detail: detail.to_owned(), ..self.history("deleted") }).await;
     }

@@ -180,7 +180,7 @@ impl Directory {
         Ok([believed, poster.login].into_iter().flatten().any(|address| members.contains(address)))
     }
 
-    /// Everybody who is a member by himself, by an alias or by a list that is a member, in canonical
+    /// Everybody who is a member or the owner by himself, by an alias or by a list that is a member, in canonical
     /// form. Remembered, for strangers may ask as often as they like.
     async fn membership(&self, config: &Config, list: &List, now: Timestamp) -> Result<Arc<HashSet<String>>> {
         let epoch = self.epoch();
@@ -195,6 +195,7 @@ impl Directory {
             members.iter().filter_map(|one| address::parse(one)).map(|one| (one, depth)).collect()
         };
         let mut waiting = below(&list.members, 1);
+        waiting.extend(below(&[owner_of(list)], 1));
         while let Some((member, depth)) = waiting.pop() {
             let new = members.insert(address::canonical(config, &member));
             if !new || depth > EXPANSION_DEPTH_MAX || members.len() > EXPANDED_RECIPIENTS_MAX {
