@@ -35,7 +35,7 @@ pub(crate) async fn notice(
     let full = message.envelope.ret.as_deref().is_some_and(|ret| ret.eq_ignore_ascii_case("FULL"));
     let (original, complete) = original(node, message, full).await?;
     let id = node.ids.next(now);
-    let recipients: Vec<dsn::Recipient> = notes.iter().map(|note| tell(message, note, now)).collect();
+    let recipients: Vec<dsn::Recipient> = notes.iter().map(|note| tell(note, now)).collect();
     let made = dsn::notification(&Report {
         hostname: &config.hostname,
         id: &id.to_string(),
@@ -89,7 +89,7 @@ pub(crate) async fn notice(
     }))
 }
 
-fn tell<'a>(message: &QueuedMessage, note: &Note<'a>, now: Timestamp) -> dsn::Recipient<'a> {
+fn tell<'a>(note: &Note<'a>, now: Timestamp) -> dsn::Recipient<'a> {
     let recipient = &note.recipient.recipient;
     let status = note.said.map(|said| said.status.as_str()).filter(|status| !status.is_empty());
     let default = match note.action {
@@ -97,8 +97,6 @@ fn tell<'a>(message: &QueuedMessage, note: &Note<'a>, now: Timestamp) -> dsn::Re
         Action::Delayed => "4.0.0",
         Action::Expanded | Action::Relayed | Action::Delivered => "2.0.0",
     };
-    // A delay that comes from DELIVERBY's N ends when the message expires, as any other.
-    let _ = message;
     dsn::Recipient {
         original: recipient.orcpt.as_deref(),
         address: &recipient.address,

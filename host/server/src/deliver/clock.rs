@@ -73,3 +73,18 @@ fn too_late(plan: &Plan, message: &QueuedMessage, recipient: &QueuedRecipient, n
 fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_step_back_counts() {
+        let mut watch = Watch::new(1_000_000_000);
+        assert!(!watch.put_back(1_000_000_001));
+        assert!(!watch.put_back(9_000_000_000), "ahead");
+        assert!(!watch.put_back(8_999_990_000), "a little");
+        assert!(watch.put_back(1_000_000_000));
+        assert!(!watch.put_back(1_000_000_000), "said once");
+    }
+}

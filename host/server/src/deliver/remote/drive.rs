@@ -133,7 +133,7 @@ impl Link {
         for (sender, recipients) in &senders {
             for recipients in recipients.chunks(RECIPIENTS_MAX) {
                 let fresh = self.sent == 0 || !verdicts.is_empty();
-                let outcomes = self.transact(node, part, sender, recipients, !fresh).await?;
+                let outcomes = self.transact(part, sender, recipients, !fresh).await?;
                 self.sent += 1;
                 let indexes = recipients.iter().map(|recipient| recipient.index);
                 verdicts.extend(indexes.zip(outcomes.into_iter().map(|outcome| self.verdict(outcome))));
@@ -173,7 +173,6 @@ impl Link {
     /// One transaction. `reused`: the connection stood idle before, and may be dead.
     async fn transact(
         &mut self,
-        node: &Node,
         part: &Part,
         sender: &str,
         recipients: &[&QueuedRecipient],
@@ -195,7 +194,7 @@ impl Link {
             match self.event().await {
                 Event::SendContent => {
                     content = true;
-                    if let Err(error) = self.content(node, part).await {
+                    if let Err(error) = self.content(part).await {
                         tracing::error!(target: "delivery", id = %part.message().id, %error, "the content cannot be read");
                         self.client.abandon();
                     }
@@ -259,7 +258,7 @@ impl Link {
     }
 
     /// Trace fields and content, to the end.
-    async fn content(&mut self, _node: &Node, part: &Part) -> postwarden_store::Result<()> {
+    async fn content(&mut self, part: &Part) -> postwarden_store::Result<()> {
         self.put(&part.claimed.trace).await;
         match part.claimed.body.inline() {
             Some(bytes) => self.put(bytes).await,

@@ -207,3 +207,31 @@ async fn a_stop_ends_and_leaves_the_queue_as_it_is() {
     assert_eq!(bench.messages("alice").len(), 1);
     bench.stop().await;
 }
+
+/// A7: a due that lies further ahead than the schedule allows was set by a clock that was wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_wrong_clock_put_off_is_tried_again() {
+    let mut bench = Bench::new("retry = [\"8h\"]").await;
+    bench.accept(Mail { recipients: &["x@example.net"], ..Mail::default() }).await;
+    // Released only in a while, and rightly so.
+    let id = bench.node.ids.next(bench.node.now());
+    let due = bench.node.now() + 10 * 86_400_000;
+    let released = NewRecipient { due, ..bench.queue().await[0].recipients[0].recipient.clone() };
+    let envelope = Envelope { received: bench.node.now(), ..Envelope::default() };
+    let content = Draft::from(b"\r\n".to_vec());
+    let later =
+        NewMessage { id, envelope, trace: Vec::new(), content, recipients: vec![released], hold: None, history: None };
+    bench.node.store.accept(later).await.unwrap();
+    bench.start();
+    bench.deferred().await;
+    bench.stop().await;
+    // To a schedule of minutes, eight hours are as wrong as ten years.
+    let mut config = bench.node.config.load().as_ref().clone();
+    config.delivery.retry = vec![Duration::from_secs(60)];
+    bench.node.config.store(Arc::new(config));
+    bench.start();
+    bench.until("a second try", async || bench.queue().await[0].recipients[0].attempts == 2).await;
+    assert!(bench.queue().await[0].recipients[0].recipient.due < bench.node.now() + 61_000);
+    assert_eq!(bench.queue().await[1].recipients[0].recipient.due, due);
+    bench.stop().await;
+}
