@@ -13,20 +13,16 @@ use std::time::Duration;
 use postwarden_smtp::session::{Facts, Time};
 use postwarden_smtp::{Action, Answer, Question, Refusal, Session};
 use postwarden_store::{Draft, Error as StoreError};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
-use tokio_rustls::server::TlsStream;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::buffer::Input;
 use crate::decide::decide;
 use crate::listen::Listening;
 use crate::node::Node;
 use crate::sessions::{Limits, Seat, Sessions};
+use crate::stream::Stream;
 use crate::{log, proxy};
-
-/// A client that takes no reply for this long is gone.
-pub const WRITE_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Replies are collected up to this many bytes while more pipelined input is at hand.
 pub const REPLIES_BYTES_MAX: usize = 16 << 10;
@@ -41,8 +37,6 @@ const TIMER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// reply before a reset.
 pub const LINGER_MAX: Duration = Duration::from_secs(2);
 pub const LINGER_STOPPING_MAX: Duration = Duration::from_millis(200);
-pub const LINGER_BYTES_MAX: usize = 1 << 20;
-
 /// A connection as it was accepted.
 pub struct Accepted {
     pub stream: TcpStream,
@@ -57,13 +51,6 @@ pub async fn run(node: Arc<Node>, listening: Arc<Listening>, accepted: Accepted)
     let Some(mut connection) = Box::pin(open(node, listening, accepted)).await else { return };
     let outcome = connection.converse().await;
     Box::pin(connection.close(outcome)).await;
-}
-
-enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-    /// Between the two; never awaited on.
-    None,
 }
 
 struct Connection {
@@ -355,7 +342,7 @@ impl Connection {
             Question::Sender { .. } => {
                 let limit = self.listening.max_messages_per_session;
                 if limit != 0 && self.messages >= limit {
-                    return Some(Answer::Refuse(Refusal::TooManySessions));
+                    return Some(Answer::Refuse(Refusal::TooManyMessages));
                 }
                 self.messages = self.messages.saturating_add(1);
                 None
@@ -415,48 +402,6 @@ impl Connection {
     }
 }
 
-impl Stream {
-    async fn start_tls(&mut self, node: &Node) -> io::Result<postwarden_smtp::session::Tls> {
-        let Self::Plain(stream) = std::mem::replace(self, Self::None) else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "TLS inside TLS"));
-        };
-        let (stream, facts) = node.tls.accept(stream).await?;
-        *self = Self::Tls(Box::new(stream));
-        Ok(facts)
-    }
-
-    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let written = async {
-            self.write_all(bytes).await?;
-            // Plain sockets keep nothing back; TLS may.
-            if let Self::Tls(stream) = self { stream.flush().await } else { Ok(()) }
-        };
-        match timeout(WRITE_WAIT_MAX, written).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no replies")),
-        }
-    }
-
-    /// Ends our direction and waits for the other's end. Closing a socket with unread input resets
-    /// it, and a reset may overtake the last reply.
-    async fn linger(mut self, limit: Duration) {
-        let drained = async {
-            self.shutdown().await?;
-            let mut input = Input::default();
-            let mut left = LINGER_BYTES_MAX;
-            loop {
-                let read = std::future::poll_fn(|cx| input.poll_fill(cx, &mut self)).await?;
-                input.clear();
-                left = left.saturating_sub(read);
-                if read == 0 || left == 0 {
-                    return io::Result::Ok(());
-                }
-            }
-        };
-        let _ = timeout(limit, drained).await;
-    }
-}
-
 /// An error of this program, not of the client. The session ends, the server lives.
 fn defect(what: &str) -> End {
     tracing::error!("defect: {what}");
@@ -465,42 +410,6 @@ fn defect(what: &str) -> End {
 
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(IpAddr::to_canonical(&address.ip()), address.port())
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-            Self::None => Poll::Ready(Ok(())),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::None => Poll::Ready(Ok(())),
-        }
-    }
 }
 
 #[cfg(test)]

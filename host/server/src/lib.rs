@@ -24,5 +24,6 @@ pub mod node;
 pub mod proxy;
 pub mod server;
 pub mod sessions;
+mod stream;
 pub mod tls;
 pub mod upkeep;
