@@ -14,6 +14,7 @@ use tempfile::{NamedTempFile, TempPath};
 use crate::body::{Body, INLINE_BYTES_MAX, read_at};
 use crate::error::blocking;
 use crate::lock::{lock_file, make_folder};
+use crate::space::{SPACE_BYTES_MIN, check_room, free_bytes};
 use crate::{Error, Result};
 
 /// First allocation of a draft in bytes: most messages fit in it or need two steps more.
@@ -33,7 +34,7 @@ struct Spool {
     memory: AtomicUsize,
     memory_max: usize,
     /// Two processes must not clean up each other's files.
-    _lock: File,
+    lock: File,
 }
 
 /// Content that is being received. Dropping it removes what it has written.
@@ -78,7 +79,7 @@ impl Drafts {
         make_folder(&spool)?;
         let lock = lock_file(&spool.join("lock"))?;
         remove_left_overs(&spool)?;
-        Ok(Self { spool: Arc::new(Spool { folder: spool, memory: AtomicUsize::new(0), memory_max, _lock: lock }) })
+        Ok(Self { spool: Arc::new(Spool { folder: spool, memory: AtomicUsize::new(0), memory_max, lock }) })
     }
 
     pub fn open(&self) -> Draft {
@@ -87,11 +88,10 @@ impl Drafts {
         draft
     }
 
-    /// Bytes free on the spool's file system.
+    /// Bytes that may still be received: what is free on the spool's file system, without the part that
+    /// is kept for outcomes.
     pub fn free_bytes(&self) -> Result<u64> {
-        let folder = &self.spool.folder;
-        let facts = rustix::fs::statvfs(folder).map_err(|error| Error::file(folder.display(), &error.into()))?;
-        Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
+        Ok(free_bytes(&self.spool.lock)?.saturating_sub(SPACE_BYTES_MIN))
     }
 
     /// Bytes that drafts hold in memory now.
@@ -227,6 +227,7 @@ impl Draft {
         let (file, offset, length) = (Arc::clone(&spooled.file), self.written, bytes.len() as u64);
         self.broken = Some(Error::Unavailable("a write to the spool was abandoned".to_owned()));
         let written = blocking(move || {
+            check_room(&file, length)?;
             file.write_all_at(&bytes, offset).map_err(|error| Error::file("spool file", &error))?;
             Ok(bytes)
         })

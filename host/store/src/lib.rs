@@ -18,6 +18,7 @@ mod lock;
 mod open;
 pub mod postgres;
 pub mod queue;
+mod space;
 pub mod sqlite;
 pub mod state;
 

@@ -53,6 +53,7 @@ fn first_key(time: Timestamp) -> i64 {
 impl History for Sqlite {
     async fn note(&self, record: HistoryRecord) -> Result<()> {
         let record = Record::new(&record)?;
+        self.writer.check_room(0).await?;
         self.writer.write(Durability::Process, move |database| record.insert(database)).await
     }
 

@@ -12,7 +12,7 @@ use super::history::Record;
 use super::rows::{self, damaged};
 use super::writer::Durability;
 use super::{Sqlite, change, fail};
-use crate::body::Body;
+use crate::body::{Body, INLINE_BYTES_MAX};
 use crate::codes::HELD;
 use crate::filter::Matcher;
 use crate::queue::{
@@ -57,6 +57,7 @@ impl Sqlite {
 #[async_trait]
 impl Queue for Sqlite {
     async fn accept(&self, message: NewMessage) -> Result<()> {
+        self.writer.check_room(INLINE_BYTES_MAX as u64).await?;
         let prepared = self.prepare(message).await?;
         let file = prepared.file();
         let after = move |committed: bool| {

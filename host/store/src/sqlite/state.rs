@@ -24,6 +24,7 @@ impl FilterState for Sqlite {
     async fn set(&self, bucket: &str, key: &str, value: &[u8], expires: Option<Timestamp>) -> Result<()> {
         check_key(bucket, key)?;
         check_value(value)?;
+        self.writer.check_room(0).await?;
         let (bucket, key, value) = (bucket.to_owned(), key.to_owned(), value.to_owned());
         self.writer.write(Durability::Process, move |database| set(database, &bucket, &key, &value, expires)).await
     }
@@ -58,6 +59,7 @@ impl FilterState for Sqlite {
     ) -> Result<Vec<i64>> {
         check_count(deltas.len())?;
         deltas.iter().try_for_each(|(key, _)| check_key(bucket, key))?;
+        self.writer.check_room(0).await?;
         let (bucket, deltas) = (bucket.to_owned(), deltas.to_owned());
         let run = move |database: &Connection| {
             let add = |(key, delta): &(String, i64)| increment(database, &bucket, key, *delta, expires, now);
@@ -77,6 +79,7 @@ impl FilterState for Sqlite {
     ) -> Result<bool> {
         check_key(bucket, key)?;
         check_value(value)?;
+        self.writer.check_room(0).await?;
         let (bucket, key, value) = (bucket.to_owned(), key.to_owned(), value.to_owned());
         let expected = expected.map(<[u8]>::to_owned);
         let run = move |database: &Connection| {

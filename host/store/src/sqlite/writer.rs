@@ -2,12 +2,16 @@
 //! Knows nothing of tables except through the work it is given.
 
 use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
-use rusqlite::Connection;
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, Row};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{SYNC_FAILED, fail};
+use super::{PAGE_BYTES, SYNC_FAILED, fail};
+use crate::space::check_room;
 use crate::{Error, Result};
 
 /// Requests that may wait for the writer; more callers wait in line before it.
@@ -73,6 +77,18 @@ where
 pub(crate) struct Writer {
     sender: Option<mpsc::Sender<Box<dyn Work>>>,
     thread: Option<JoinHandle<()>>,
+    log: Arc<Log>,
+    /// On the file system whose space counts.
+    place: File,
+}
+
+/// The write-ahead log, as the writer and its callers know it.
+#[derive(Debug, Default)]
+struct Log {
+    /// Pages that are not in the database yet.
+    pages: AtomicU64,
+    /// Space is short: copy the log after each batch.
+    hurry: AtomicBool,
 }
 
 impl std::fmt::Debug for dyn Work {
@@ -83,9 +99,17 @@ impl std::fmt::Debug for dyn Work {
 
 impl Writer {
     /// `folder`: where content files are; `lock` is held until the thread has ended.
-    pub(crate) fn start(database: Connection, folder: File, lock: File) -> Result<Self> {
+    pub(crate) fn start(mut database: Connection, folder: File, lock: File) -> Result<Self> {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        let state = Thread { database, folder, full_sync: true, log_pages: 0, broken: None };
+        let log = Arc::new(Log::default());
+        let told = Arc::clone(&log);
+        let hook = move |_: &mut Wal, pages: i32| {
+            told.pages.store(u64::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        };
+        database.wal_hook(Some(hook)).map_err(fail)?;
+        let place = folder.try_clone().map_err(|error| Error::file("folder of content files", &error))?;
+        let state = Thread { database, folder, full_sync: true, log: Arc::clone(&log), broken: None };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
@@ -93,7 +117,7 @@ impl Writer {
                 drop(lock);
             })
             .map_err(|error| Error::file("thread of the writer", &error))?;
-        Ok(Self { sender: Some(sender), thread: Some(thread) })
+        Ok(Self { sender: Some(sender), thread: Some(thread), log, place })
     }
 
     /// Runs the work in a transaction and answers after its commit. `after` is called in the writer
@@ -110,6 +134,19 @@ impl Writer {
         let sender = self.sender.as_ref().ok_or_else(gone)?;
         sender.send(request).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// `Full` if the disk has no room for something new. What is in the log needs room once more, in
+    /// the database: so the log is copied before the answer is no.
+    pub(crate) async fn check_room(&self, bytes: u64) -> Result<()> {
+        let room = || check_room(&self.place, bytes + self.log.pages.load(Ordering::Relaxed) * u64::from(PAGE_BYTES));
+        if room().is_ok() {
+            self.log.hurry.store(false, Ordering::Relaxed);
+            return Ok(());
+        }
+        self.log.hurry.store(true, Ordering::Relaxed);
+        self.write(Durability::Process, |_| Ok(())).await?;
+        room()
     }
 
     pub(crate) async fn write<T: Send + 'static>(
@@ -135,8 +172,7 @@ struct Thread {
     database: Connection,
     folder: File,
     full_sync: bool,
-    /// Estimate of the pages in the write-ahead log since it was last copied.
-    log_pages: u64,
+    log: Arc<Log>,
     /// After a failed fsync nobody knows what is on the disk: nothing is written any more.
     broken: Option<Error>,
 }
@@ -146,16 +182,16 @@ impl Thread {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while receiver.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
             let outcomes = self.batch(&mut batch);
+            // With little space those who ask for room wait for the copy.
+            if self.log.hurry.load(Ordering::Relaxed) {
+                self.copy_log(1);
+            }
             for (work, outcome) in batch.drain(..).zip(outcomes) {
                 work.end(outcome);
             }
-            if self.log_pages > LOG_PAGES_MAX && self.broken.is_none() {
-                self.copy_log();
-            }
+            self.copy_log(LOG_PAGES_MAX);
         }
-        if self.broken.is_none() {
-            self.copy_log();
-        }
+        self.copy_log(1);
     }
 
     /// One outcome for each request. If the transaction of all fails, each gets one of its own, so
@@ -193,7 +229,6 @@ impl Thread {
             self.execute(if full_sync { "pragma synchronous = full" } else { "pragma synchronous = normal" })?;
             self.full_sync = full_sync;
         }
-        let start = self.database.total_changes();
         self.execute("begin immediate")?;
         let mut outcomes = Vec::with_capacity(batch.len());
         for work in batch.iter_mut() {
@@ -214,8 +249,6 @@ impl Thread {
                 .map_err(|error| Error::Unavailable(format!("{SYNC_FAILED}: folder of content files: {error}")))?;
         }
         self.execute("commit")?;
-        // A message of 5 KB is about four changes and three pages.
-        self.log_pages += 2 + (self.database.total_changes() - start);
         Ok(outcomes)
     }
 
@@ -224,14 +257,20 @@ impl Thread {
         statement.raw_execute().map(drop).map_err(fail)
     }
 
-    /// Copies the write-ahead log into the database. SQLite's own automatic way ignores a failed
-    /// fsync; here it is seen.
-    fn copy_log(&mut self) {
-        self.log_pages = 0;
-        let copied = self.database.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())).map_err(fail);
-        if let Err(error) = copied {
-            tracing::warn!(%error, "the write-ahead log could not be copied to the database");
-            self.note_sync_failure(&error);
+    /// Copies the write-ahead log into the database if it has that many pages. SQLite's own automatic
+    /// way ignores a failed fsync; here it is seen.
+    fn copy_log(&mut self, pages_min: u64) {
+        if self.broken.is_some() || self.log.pages.load(Ordering::Relaxed) < pages_min {
+            return;
+        }
+        let pages = |row: &Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+        match self.database.query_row("pragma wal_checkpoint(passive)", [], pages).map_err(fail) {
+            // A reader may still need the rest; the next batch tries again.
+            Ok((all, copied)) => self.log.pages.store(u64::try_from(all - copied).unwrap_or(0), Ordering::Relaxed),
+            Err(error) => {
+                tracing::warn!(%error, "the write-ahead log could not be copied to the database");
+                self.note_sync_failure(&error);
+            }
         }
     }
 
@@ -281,10 +320,10 @@ mod tests {
     #[tokio::test]
     async fn half_of_a_request_is_never_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let writer = std::sync::Arc::new(writer(&folder));
+        let writer = Arc::new(writer(&folder));
         let mut waiting = Vec::new();
         for number in 0..40 {
-            let writer = std::sync::Arc::clone(&writer);
+            let writer = Arc::clone(&writer);
             let run = move |database: &Connection| {
                 insert(number * 2)(database)?;
                 if number % 4 == 1 { Err(Error::Lost("late".to_owned())) } else { insert(number * 2 + 1)(database) }
