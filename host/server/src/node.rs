@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use crate::accounts_file::AccountsFile;
 use crate::auth::Logins;
 use crate::config::{AccountsBackend, Config};
-use crate::decide::Budget;
+use crate::decide::Memory;
 use crate::deliver::usage::Usage;
 use crate::directory::Directory;
 use crate::dns::Dns;
@@ -37,8 +37,7 @@ pub struct Node {
     pub dns: ArcSwap<Dns>,
     pub logins: Logins,
     pub usage: Usage,
-    /// How many refused recipients the history still takes.
-    pub refusals: Budget,
+    pub decisions: Memory,
     /// Woken when something may be due.
     pub queue_wake: Notify,
     pub sessions: Arc<Sessions>,
@@ -70,7 +69,7 @@ impl Node {
             directory,
             logins: Logins::new(),
             usage: Usage::new(),
-            refusals: Budget::default(),
+            decisions: Memory::default(),
             queue_wake: Notify::new(),
             sessions: Arc::default(),
             tls,

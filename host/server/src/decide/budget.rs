@@ -12,7 +12,7 @@ const PER_SECOND: i64 = 5;
 
 /// A bucket of tokens, filled by time.
 #[derive(Debug, Default)]
-pub struct Budget {
+pub(super) struct Budget {
     /// Thousandths of a token that are gone, and when that was right.
     spent: Mutex<(i64, Timestamp)>,
 }

@@ -32,8 +32,14 @@ use postwarden_store::Draft;
 
 use crate::node::Node;
 use asked::Asked;
-pub use budget::Budget;
 pub use size::announced as announced_size;
+
+/// What decisions remember from one to the next.
+#[derive(Debug, Default)]
+pub struct Memory {
+    refusals: budget::Budget,
+    free: space::Free,
+}
 
 /// What a policy says: nothing, or why not.
 type Check = Result<(), Refusal>;

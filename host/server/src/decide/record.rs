@@ -125,7 +125,7 @@ pub(super) async fn recipient_refused(asked: &Asked<'_>, path: &ForwardPath, ref
         recipient,
         reply,
     );
-    if !asked.node.refusals.take(asked.now) {
+    if !asked.node.decisions.refusals.take(asked.now) {
         return;
     }
     let record = HistoryRecord {
