@@ -1,3 +1,5 @@
+//! Tests of accounts kept in a file: reading, editing, what is said about faults.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of passwords, verifiers and the counting of failures.
+
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::path::Path;

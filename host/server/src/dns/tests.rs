@@ -1,3 +1,5 @@
+//! Tests of reverse names against a name server of the tests' own.
+
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::path::Path;

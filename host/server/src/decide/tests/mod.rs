@@ -1,3 +1,5 @@
+//! Tests of decisions: what the scenes of the policies share.
+
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 //! `policies.txt` holds sessions as decisions see them; its head says how to read it.
 

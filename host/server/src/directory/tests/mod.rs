@@ -1,3 +1,5 @@
+//! Tests of the directory: what its scenes share.
+
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 //! `expansions.txt` says what addresses lead to; the cache is tested here.
 
