@@ -6,6 +6,7 @@
 //! in `http.rs`.
 
 pub mod accounts;
+mod addresses;
 pub mod client;
 pub mod history;
 mod http;

@@ -12,6 +12,7 @@ mod failure;
 mod history;
 mod list;
 mod output;
+mod password;
 mod quarantine;
 mod queue;
 mod reload;

@@ -12,6 +12,7 @@ pub mod address;
 mod defaults;
 mod delivery;
 mod domains;
+pub(crate) mod entry;
 mod filters;
 mod listeners;
 pub mod network;

@@ -15,6 +15,13 @@ fn folder() -> PathBuf {
 async fn answer(question: &str, config: Option<&crate::config::Config>) -> String {
     let mut explanation = explain(question, Sources { config, parts: None }).await;
     explanation.config = explanation.config.map(|_| "postwarden.toml".to_owned());
+    // The rows' own words are the reply table's, and may be improved there without a change here.
+    if let Some(row) = &mut explanation.row {
+        assert!(row.meaning.len() > 20 && !row.advice.is_empty(), "{} explains nothing", row.key);
+        row.meaning = "(its meaning)".into();
+        row.causes = vec!["(its causes)".into()];
+        row.advice = vec!["(its advice)".into()];
+    }
     render(&explanation, 0)
 }
 
