@@ -33,6 +33,7 @@ Examples:
 
 The domain has to be one of the configuration's [domains.\"…\"].")]
     Add {
+        /// Its address, user@domain
         address: String,
         #[command(flatten)]
         password: PasswordSource,
@@ -49,20 +50,28 @@ Examples:
   postwarden account set bob@example.com --disabled
   postwarden account set bob@example.com --disabled=false --quota 0")]
     Set {
+        /// Its address, user@domain
         address: String,
         #[command(flatten)]
         settings: Settings,
     },
     /// Another password
     Passwd {
+        /// Its address, user@domain
         address: String,
         #[command(flatten)]
         password: PasswordSource,
     },
     /// Remove an account; its mail stays where it lies
-    Remove { address: String },
+    Remove {
+        /// Its address, user@domain
+        address: String,
+    },
     /// One account with its limits and rights
-    Show { address: String },
+    Show {
+        /// Its address, user@domain
+        address: String,
+    },
     /// All accounts
     List {
         /// Only those of this domain

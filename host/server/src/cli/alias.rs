@@ -27,6 +27,7 @@ Examples:
   postwarden alias add postmaster@example.com alice@example.com
   postwarden alias add sales@example.com alice@example.com bob@example.net")]
     Add {
+        /// Its address, user@domain
         address: String,
         /// Where its mail goes: addresses of this server or elsewhere
         #[arg(required = true, value_name = "TARGET")]
@@ -36,9 +37,15 @@ Examples:
         replace: bool,
     },
     /// Remove an alias
-    Remove { address: String },
+    Remove {
+        /// Its address, user@domain
+        address: String,
+    },
     /// One alias with its targets
-    Show { address: String },
+    Show {
+        /// Its address, user@domain
+        address: String,
+    },
     /// All aliases
     List {
         /// Only those of this domain

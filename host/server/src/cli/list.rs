@@ -27,6 +27,7 @@ Examples:
   postwarden list add team@example.com alice@example.com bob@example.com
   postwarden list add board@example.com --members-only alice@example.com carol@example.net")]
     Add {
+        /// Its address, user@domain
         address: String,
         /// Only members may write to it; others get row 20, permission-denied
         #[arg(long)]
@@ -38,9 +39,15 @@ Examples:
         replace: bool,
     },
     /// Remove a mailing list
-    Remove { address: String },
+    Remove {
+        /// Its address, user@domain
+        address: String,
+    },
     /// One list with its members
-    Show { address: String },
+    Show {
+        /// Its address, user@domain
+        address: String,
+    },
     /// All mailing lists
     List {
         /// Only those of this domain

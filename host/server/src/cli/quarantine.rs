@@ -29,14 +29,19 @@ enum Action {
         reason: Option<String>,
     },
     /// One held message: why, envelope, header
-    Show { id: String },
+    Show {
+        /// Its id, as in "queue list" and in the reply to the client
+        id: String,
+    },
     /// Let messages go to their recipients
     Release {
+        /// Ids of held messages
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
     /// Delete messages for good; nobody is told
     Delete {
+        /// Ids of held messages
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },

@@ -40,7 +40,10 @@ enum Action {
         limit: usize,
     },
     /// One message: envelope, recipients, header
-    Show { id: String },
+    Show {
+        /// Its id, as in "queue list" and in the reply to the client
+        id: String,
+    },
     /// Try again now
     Retry {
         #[command(flatten)]
