@@ -174,6 +174,7 @@ impl Connection {
         let changed = sessions.changed();
         tokio::pin!(changed);
         let mut seen = None;
+        let (mut asked, mut since) = (Time::MAX, Instant::now());
         loop {
             while let Some(action) = self.session.poll_action() {
                 match action {
@@ -193,7 +194,12 @@ impl Connection {
                 continue;
             }
             self.flush().await?;
-            let since = Instant::now();
+            // The session moves its timeout when a command is complete or content comes. A few bytes
+            // now and then are silence.
+            let wanted = self.session.poll_timeout();
+            if wanted != asked {
+                (asked, since) = (wanted, Instant::now());
+            }
             let deadline = self.deadline(&sessions, since);
             if timer.deadline() > deadline {
                 timer.as_mut().reset(deadline);

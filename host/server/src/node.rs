@@ -1,6 +1,6 @@
 //! What all parts of a running server share. No behaviour of its own beyond handing things out.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -23,7 +23,7 @@ use crate::tls::Tls;
 pub const DRAFTS_MEMORY_BYTES_MAX: usize = 64 << 20;
 
 pub struct Node {
-    /// Name of this node in the store (leases): hostname and process id.
+    /// Name of this node in the store (leases): see [`name`].
     pub name: String,
     pub started: Instant,
     /// Replaced whole by a reload.
@@ -93,9 +93,11 @@ impl Node {
     }
 }
 
-/// The name of this process among the nodes that share a store.
+/// The name of this process among the nodes that share a store. Containers made from one image may
+/// have the same host name and the same process id: a random part tells them apart.
 pub fn name(config: &Config) -> String {
-    format!("{}/{}", config.hostname, std::process::id())
+    static LUCK: LazyLock<u32> = LazyLock::new(rand::random);
+    format!("{}/{}-{:08x}", config.hostname, std::process::id(), *LUCK)
 }
 
 /// Milliseconds since the Unix epoch.
