@@ -241,7 +241,7 @@ fn help(running: &Running, logins: &[Login]) -> String {
     swaks --server {mx} --from you@example.com --to alice@localhost --header "Subject: hello"
 
   A user sends, with TLS and a login:
-    swaks --server {submission} --tls --auth SCRAM-SHA-256,PLAIN --auth-user alice@localhost \
+    swaks --server {submission} --tls --auth PLAIN --auth-user alice@localhost \
       --auth-password {password} --from alice@localhost --to bob@localhost
 
   The same from Python, without a login:
