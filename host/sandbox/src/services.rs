@@ -49,12 +49,7 @@ pub trait Services: Send + Sync {
     async fn get_many(&self, bucket: &str, keys: &[String]) -> Stated<Vec<Option<Vec<u8>>>>;
     async fn set(&self, bucket: &str, key: &str, value: &[u8], ttl: Option<Duration>) -> Stated<()>;
     async fn delete(&self, bucket: &str, key: &str) -> Stated<()>;
-    async fn increment_many(
-        &self,
-        bucket: &str,
-        deltas: &[(String, i64)],
-        ttl: Option<Duration>,
-    ) -> Stated<Vec<i64>>;
+    async fn increment_many(&self, bucket: &str, deltas: &[(String, i64)], ttl: Option<Duration>) -> Stated<Vec<i64>>;
     async fn compare_and_set(
         &self,
         bucket: &str,

@@ -18,6 +18,7 @@ pub mod dev;
 pub mod directory;
 pub mod dns;
 pub mod explain;
+pub mod filters;
 pub mod listen;
 pub mod log;
 pub mod node;

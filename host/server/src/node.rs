@@ -15,6 +15,7 @@ use crate::decide::Memory;
 use crate::deliver::usage::Usage;
 use crate::directory::Directory;
 use crate::dns::Dns;
+use crate::filters::Filters;
 use crate::listen::Listeners;
 use crate::sessions::Sessions;
 use crate::tls::Tls;
@@ -43,6 +44,7 @@ pub struct Node {
     pub sessions: Arc<Sessions>,
     pub tls: Tls,
     pub listeners: Listeners,
+    pub filters: Filters,
 }
 
 impl Node {
@@ -74,6 +76,7 @@ impl Node {
             sessions: Arc::default(),
             tls,
             listeners: Listeners::default(),
+            filters: Filters::default(),
         }))
     }
 

@@ -1,0 +1,185 @@
+//! What the host keeps for one instance: its handles, its budgets, the call it is in and what the call has staged.
+//! Enforces every budget that is counted in the host; waits for nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{ResourceLimiter, Result, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use crate::assets::Assets;
+use crate::call::{Call, LogLine};
+use crate::failure::{Cause, Stop};
+use crate::grants::Grants;
+use crate::limits::{Limits, TICK};
+use crate::services::Services;
+use crate::verdict::{Edit, Score};
+
+/// What all instances of one filter version share.
+pub(crate) struct Shared {
+    pub(crate) name: String,
+    pub(crate) grants: Grants,
+    pub(crate) limits: Limits,
+    pub(crate) assets: Assets,
+    pub(crate) services: Arc<dyn Services>,
+}
+
+pub(crate) struct Context {
+    pub(crate) table: ResourceTable,
+    /// Made at the first WASI call: a filter that makes none pays nothing.
+    wasi: Option<Box<WasiCtx>>,
+    pub(crate) shared: Arc<Shared>,
+    /// None during `configure`.
+    pub(crate) call: Option<Call>,
+    pub(crate) staged: Staged,
+    pub(crate) deadline: Instant,
+    /// Ticks in which the guest computed, and how many it may; none while it is configured.
+    ticks: u32,
+    ticks_max: Option<u32>,
+    pub(crate) host_calls: u64,
+    pub(crate) last_call: Option<&'static str>,
+    memory: u64,
+    table_elements: u64,
+    pub(crate) dns_queries: u32,
+    pub(crate) connections: u32,
+}
+
+/// What takes effect if the call returns, and the log, which is kept in any case.
+#[derive(Default)]
+pub(crate) struct Staged {
+    pub(crate) scores: Vec<Score>,
+    pub(crate) edits: Vec<Edit>,
+    pub(crate) notes: Option<BTreeMap<String, Vec<u8>>>,
+    pub(crate) log: Vec<LogLine>,
+    pub(crate) log_bytes: u64,
+    pub(crate) log_dropped: u64,
+    pub(crate) counters: Vec<(String, u64)>,
+}
+
+impl Context {
+    pub(crate) fn for_configure(shared: Arc<Shared>) -> Self {
+        let deadline = shared.limits.configure_deadline;
+        Self::new(shared, None, deadline, None)
+    }
+
+    pub(crate) fn for_call(shared: Arc<Shared>, call: Call) -> Self {
+        let limits = &shared.limits;
+        let ticks = limits.cpu.as_nanos().div_ceil(TICK.as_nanos().max(1));
+        let ticks_max = u32::try_from(ticks).unwrap_or(u32::MAX).max(1);
+        let deadline = limits.deadline;
+        Self::new(shared, Some(call), deadline, Some(ticks_max))
+    }
+
+    fn new(shared: Arc<Shared>, call: Option<Call>, time: Duration, ticks_max: Option<u32>) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(usize::try_from(shared.limits.handles).unwrap_or(usize::MAX));
+        let now = Instant::now();
+        Self {
+            table,
+            wasi: None,
+            shared,
+            call,
+            staged: Staged::default(),
+            deadline: now.checked_add(time).unwrap_or(now),
+            ticks: 0,
+            ticks_max,
+            host_calls: 0,
+            last_call: None,
+            memory: 0,
+            table_elements: 0,
+            dns_queries: 0,
+            connections: 0,
+        }
+    }
+
+    /// Begins a host call: counts it and remembers its name.
+    pub(crate) fn enter(&mut self, name: &'static str) -> Result<()> {
+        self.last_call = Some(name);
+        self.host_calls = self.host_calls.saturating_add(1);
+        if self.host_calls > self.shared.limits.host_calls {
+            return Err(stop(Cause::HostCalls, format!("more than {} host calls", self.shared.limits.host_calls)));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Bytes that one host call hands out: what is asked for, within the budget.
+    pub(crate) fn piece(&self, limit: u32) -> usize {
+        let most = usize::try_from(self.shared.limits.returned_bytes).unwrap_or(usize::MAX);
+        usize::try_from(limit).unwrap_or(usize::MAX).min(most)
+    }
+
+    /// A tick has passed while the guest computed.
+    pub(crate) fn tick(&mut self) -> Result<UpdateDeadline> {
+        if Instant::now() >= self.deadline {
+            return Err(stop(Cause::Deadline, format!("after {:?}", self.shared.limits.deadline)));
+        }
+        if self.host_calls > self.shared.limits.host_calls {
+            return Err(stop(Cause::HostCalls, format!("more than {} host calls", self.shared.limits.host_calls)));
+        }
+        self.ticks = self.ticks.saturating_add(1);
+        if self.ticks_max.is_some_and(|most| self.ticks > most) {
+            return Err(stop(Cause::Cpu, format!("more than {:?} of computing", self.shared.limits.cpu)));
+        }
+        Ok(UpdateDeadline::Yield(1))
+    }
+}
+
+pub(crate) fn stop(cause: Cause, detail: impl Into<String>) -> wasmtime::Error {
+    wasmtime::Error::new(Stop { cause, detail: detail.into() })
+}
+
+/// The engine asks before any memory or table grows; sums are over all of the instance.
+impl ResourceLimiter for Context {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+        let more = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
+        let sum = self.memory.saturating_add(more);
+        if sum > self.shared.limits.memory {
+            return Err(stop(Cause::Memory, format!("{sum} bytes wanted, {} allowed", self.shared.limits.memory)));
+        }
+        self.memory = sum;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+        let more = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
+        let sum = self.table_elements.saturating_add(more);
+        if sum > self.shared.limits.table_elements {
+            let most = self.shared.limits.table_elements;
+            return Err(stop(Cause::Tables, format!("{sum} table elements wanted, {most} allowed")));
+        }
+        self.table_elements = sum;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        usize::try_from(self.shared.limits.instances).unwrap_or(usize::MAX)
+    }
+
+    fn memories(&self) -> usize {
+        self.instances()
+    }
+
+    fn tables(&self) -> usize {
+        self.instances()
+    }
+}
+
+/// A closed WASI: no files, no environment, no arguments, no network; clocks and random numbers answer.
+impl WasiView for Context {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.last_call = Some("wasi");
+        self.host_calls = self.host_calls.saturating_add(1);
+        let ctx = self.wasi.get_or_insert_with(|| {
+            let mut builder = WasiCtxBuilder::new();
+            builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+            Box::new(builder.build())
+        });
+        WasiCtxView { ctx, table: &mut self.table }
+    }
+}
