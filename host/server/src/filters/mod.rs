@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub use slot::{Canary, Evaluator, Slot, Version};
+pub use slot::{Canary, Evaluator, Slot, VERSIONS_MAX, Version};
 
 /// All slots. Replaced whole when the configuration changes.
 #[derive(Default)]

@@ -1,7 +1,8 @@
-//! One filter's place in the chain: what the operator wrote about it, the version that stands in it, and a candidate.
-//! Holds and swaps; loads nothing and runs nothing.
+//! One filter's place in the chain: what the operator wrote about it, the version that stands in it, those before
+//! it, and a candidate. Holds and swaps; loads nothing and runs nothing.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use async_trait::async_trait;
@@ -9,6 +10,9 @@ use postwarden_sandbox::{Call, Evaluation, Hook};
 use postwarden_store::Timestamp;
 
 use crate::config;
+
+/// Versions kept in memory, the standing one among them.
+pub const VERSIONS_MAX: usize = 5;
 
 /// Something that can be asked: a component in the sandbox, or a script in a test.
 #[async_trait]
@@ -31,6 +35,13 @@ pub struct Version {
     pub evaluator: Arc<dyn Evaluator>,
 }
 
+impl Version {
+    /// What people see of the id.
+    pub fn short(&self) -> &str {
+        self.id.get(..12).unwrap_or(&self.id)
+    }
+}
+
 /// A version that is asked beside the standing one, for a share of the messages.
 pub struct Canary {
     pub version: Arc<Version>,
@@ -42,9 +53,11 @@ pub struct Slot {
     pub name: String,
     /// On failure, shadow, always: read at each call, replaced by a reload of the configuration.
     pub config: ArcSwap<config::Filter>,
-    /// None: no version could be loaded; each call is a failed call.
-    pub standing: ArcSwapOption<Version>,
     pub canary: ArcSwapOption<Canary>,
+    /// None: no version could be loaded; each call is a failed call.
+    standing: ArcSwapOption<Version>,
+    /// Oldest first; the last one stands. Who changes it changes `standing` under the same lock.
+    versions: Mutex<VecDeque<Arc<Version>>>,
 }
 
 impl Slot {
@@ -52,8 +65,105 @@ impl Slot {
         Arc::new(Self {
             name: config.name.clone(),
             config: ArcSwap::from_pointee(config),
-            standing: ArcSwapOption::new(standing),
             canary: ArcSwapOption::empty(),
+            versions: Mutex::new(standing.iter().cloned().collect()),
+            standing: ArcSwapOption::new(standing),
         })
+    }
+
+    pub fn standing(&self) -> Option<Arc<Version>> {
+        self.standing.load_full()
+    }
+
+    /// Newest first; the first one stands.
+    pub fn versions(&self) -> Vec<Arc<Version>> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+    }
+
+    /// The version a rollback would lead to.
+    pub fn previous(&self) -> Option<Arc<Version>> {
+        self.versions().into_iter().nth(1)
+    }
+
+    /// Makes a version stand. Transactions that have begun keep theirs.
+    pub fn install(&self, version: Arc<Version>) {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.retain(|known| known.id != version.id);
+        versions.push_back(Arc::clone(&version));
+        if versions.len() > VERSIONS_MAX {
+            versions.pop_front();
+        }
+        self.standing.store(Some(version));
+    }
+
+    /// Makes the version before the standing one stand, and forgets the standing one. None: there is none before.
+    pub fn rollback(&self) -> Option<Arc<Version>> {
+        self.step_back(None)
+    }
+
+    /// As [`Slot::rollback`], if this version still stands: two calls that failed go back one step.
+    pub fn rollback_from(&self, failing: &Version) -> Option<Arc<Version>> {
+        self.step_back(Some(&failing.id))
+    }
+
+    fn step_back(&self, from: Option<&str>) -> Option<Arc<Version>> {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        if from.is_some_and(|id| versions.back().is_none_or(|standing| standing.id != id)) || versions.len() < 2 {
+            return None;
+        }
+        versions.pop_back();
+        let previous = versions.back().cloned();
+        self.standing.store(previous.clone());
+        previous
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    struct Nobody;
+
+    #[async_trait]
+    impl Evaluator for Nobody {
+        fn hooks(&self) -> &[Hook] {
+            &[]
+        }
+        async fn call(&self, _: Call) -> Evaluation {
+            std::future::pending().await
+        }
+    }
+
+    pub(crate) fn version(id: &str, evaluator: Arc<dyn Evaluator>) -> Arc<Version> {
+        let (component, source) = (id.to_owned(), id.to_owned());
+        Arc::new(Version { id: id.to_owned(), component, source, loaded: 0, no_snapshot: None, evaluator })
+    }
+
+    fn numbered(number: usize) -> Arc<Version> {
+        version(&format!("{number:064}"), Arc::new(Nobody))
+    }
+
+    #[test]
+    fn the_last_five_versions_are_kept_and_rolled_back_to() {
+        let text = "hostname = 'mx.example.com'\n[[filter]]\nname = 'a'\ncomponent = 'a.wasm'\n";
+        let config = config::read::parse(text, std::path::Path::new("/x.toml")).unwrap().config;
+        let slot = Slot::new(config.filters[0].clone(), None);
+        assert!(slot.standing().is_none() && slot.rollback().is_none() && slot.previous().is_none());
+        for number in 0..8 {
+            slot.install(numbered(number));
+        }
+        let ids = |slot: &Slot| slot.versions().iter().map(|v| v.id.parse::<usize>().unwrap()).collect::<Vec<_>>();
+        assert_eq!(ids(&slot), [7, 6, 5, 4, 3]);
+        // Only the first of two failures at once goes back.
+        assert_eq!(slot.rollback_from(&numbered(7)).unwrap().id, numbered(6).id);
+        assert!(slot.rollback_from(&numbered(7)).is_none());
+        assert_eq!(slot.standing().unwrap().id, numbered(6).id);
+        // What is installed again does not stand twice in the list.
+        slot.install(numbered(4));
+        assert_eq!(ids(&slot), [4, 6, 5, 3]);
+        while slot.rollback().is_some() {}
+        assert_eq!(ids(&slot), [3]);
+        assert_eq!(slot.standing().unwrap().id, numbered(3).id);
     }
 }
