@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Bytes of all files of one filter.
-pub const ASSET_BYTES_MAX: u64 = 512 << 20;
+pub(crate) const ASSET_BYTES_MAX: u64 = 512 << 20;
 /// Files of one filter.
-pub const ASSETS_MAX: usize = 10_000;
+pub(crate) const ASSETS_MAX: usize = 10_000;
 
 /// Name to content. A file has the name of its grant; a file in a granted folder `NAME/path/below`.
 #[derive(Clone, Debug, Default)]

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Result, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::assets::Assets;
 use crate::call::{Call, LogLine};
+use crate::engine::GROWTH_BYTES_MAX;
 use crate::failure::{Cause, Stop};
 use crate::grants::Grants;
 use crate::limits::{Limits, TICK};
@@ -41,9 +43,14 @@ pub(crate) struct Context {
     pub(crate) host_calls: u64,
     pub(crate) last_call: Option<&'static str>,
     memory: u64,
+    /// Bytes its memories have grown by since it was made, also counted in `growth_of_all`.
+    growth: u64,
+    growth_of_all: Arc<AtomicU64>,
     table_elements: u64,
     pub(crate) dns_queries: u32,
     pub(crate) connections: u32,
+    /// Bytes read and written over them.
+    pub(crate) transferred: u64,
 }
 
 /// What takes effect if the call returns, and the log, which is kept in any case.
@@ -59,20 +66,26 @@ pub(crate) struct Staged {
 }
 
 impl Context {
-    pub(crate) fn for_configure(shared: Arc<Shared>) -> Self {
+    pub(crate) fn for_configure(shared: Arc<Shared>, growth_of_all: Arc<AtomicU64>) -> Self {
         let deadline = shared.limits.configure_deadline;
-        Self::new(shared, None, deadline, None)
+        Self::new(shared, growth_of_all, None, deadline, None)
     }
 
-    pub(crate) fn for_call(shared: Arc<Shared>, call: Call) -> Self {
+    pub(crate) fn for_call(shared: Arc<Shared>, growth_of_all: Arc<AtomicU64>, call: Call) -> Self {
         let limits = &shared.limits;
         let ticks = limits.cpu.as_nanos().div_ceil(TICK.as_nanos().max(1));
         let ticks_max = u32::try_from(ticks).unwrap_or(u32::MAX).max(1);
         let deadline = limits.deadline;
-        Self::new(shared, Some(call), deadline, Some(ticks_max))
+        Self::new(shared, growth_of_all, Some(call), deadline, Some(ticks_max))
     }
 
-    fn new(shared: Arc<Shared>, call: Option<Call>, time: Duration, ticks_max: Option<u32>) -> Self {
+    fn new(
+        shared: Arc<Shared>,
+        growth_of_all: Arc<AtomicU64>,
+        call: Option<Call>,
+        time: Duration,
+        ticks_max: Option<u32>,
+    ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(shared.limits.handles).unwrap_or(usize::MAX));
         let now = Instant::now();
@@ -88,10 +101,18 @@ impl Context {
             host_calls: 0,
             last_call: None,
             memory: 0,
+            growth: 0,
+            growth_of_all,
             table_elements: 0,
             dns_queries: 0,
             connections: 0,
+            transferred: 0,
         }
+    }
+
+    /// A handle that the guest is given.
+    pub(crate) fn hand<T: Send + 'static>(&mut self, thing: T) -> Result<Resource<T>> {
+        Ok(self.table.push(thing)?)
     }
 
     /// Begins a host call: counts it and remembers its name.
@@ -142,6 +163,13 @@ impl ResourceLimiter for Context {
         if sum > self.shared.limits.memory {
             return Err(stop(Cause::Memory, format!("{sum} bytes wanted, {} allowed", self.shared.limits.memory)));
         }
+        if current > 0 {
+            let all = self.growth_of_all.fetch_add(more, Ordering::Relaxed).saturating_add(more);
+            self.growth = self.growth.saturating_add(more);
+            if all > GROWTH_BYTES_MAX {
+                return Err(stop(Cause::Memory, format!("all filters together may grow by {GROWTH_BYTES_MAX} bytes")));
+            }
+        }
         self.memory = sum;
         Ok(true)
     }
@@ -167,6 +195,12 @@ impl ResourceLimiter for Context {
 
     fn tables(&self) -> usize {
         self.instances()
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        self.growth_of_all.fetch_sub(self.growth, Ordering::Relaxed);
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// Default quota of a bucket, in bytes.
-pub const BUCKET_BYTES_DEFAULT: u64 = 16 << 20;
+pub(crate) const BUCKET_BYTES_DEFAULT: u64 = 16 << 20;
 
 const NAMES: &[&str] =
     &["dns", "state", "accept", "discard", "edit", "recipients", "custom-replies", "files", "connect"];

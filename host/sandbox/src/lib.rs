@@ -3,11 +3,21 @@
 
 mod assets;
 mod call;
+mod compiled;
+mod context;
+mod engine;
 mod failure;
 mod grants;
 mod hook;
+mod hooks;
+mod import;
+mod inspect;
+mod instance;
 mod limits;
+mod load;
 mod services;
+mod snapshot;
+mod track_0_1;
 mod verdict;
 
 pub use assets::Assets;
@@ -15,9 +25,13 @@ pub use call::{
     AuthenticationResult, Call, Content, Evaluation, Field, Level, LogLine, Outcome, Parameter, PartFacts, Recipient,
     Session, Transaction,
 };
+pub use engine::{Sandbox, SandboxSettings};
 pub use failure::{Cause, Failure};
 pub use grants::Grants;
 pub use hook::Hook;
+pub use inspect::{PACKAGE, TRACK};
+pub use instance::Filter;
 pub use limits::Limits;
+pub use load::{LoadError, LoadReport, Source};
 pub use services::{DnsAnswer, DnsError, DnsRecord, Services, StateError};
 pub use verdict::{Edit, Objection, Reason, Score, Verdict};

@@ -5,8 +5,8 @@ wasmtime::component::bindgen!({
     path: "../../wit/0.1",
     world: "full-filter",
     imports: {
-        "postwarden:filter/dns/resolve": async | trappable,
-        "postwarden:filter/dns/resolve-all": async | trappable,
+        "postwarden:filter/dns.resolve": async | trappable,
+        "postwarden:filter/dns.resolve-all": async | trappable,
         "postwarden:filter/state.[static]bucket.open": async | trappable,
         "postwarden:filter/state.[method]bucket.get": async | trappable,
         "postwarden:filter/state.[method]bucket.get-many": async | trappable,

@@ -30,9 +30,23 @@ pub(crate) fn recipient(recipient: &call::Recipient) -> wit::Recipient {
     wit::Recipient { address: recipient.address.clone(), parameters: parameters(&recipient.parameters) }
 }
 
+pub(super) fn authentication(result: &call::AuthenticationResult) -> wit::AuthenticationResult {
+    wit::AuthenticationResult {
+        method: result.method.clone(),
+        outcome: result.outcome.clone(),
+        properties: result.properties.clone(),
+    }
+}
+
 /// Nanoseconds of the contract.
 pub(super) fn duration(nanoseconds: Option<u64>) -> Option<Duration> {
     nanoseconds.map(Duration::from_nanos)
+}
+
+/// The bytes from `start`, at most so many; nothing beyond the end.
+pub(super) fn slice(bytes: &[u8], start: u64, most: usize) -> &[u8] {
+    let rest = usize::try_from(start).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
+    rest.get(..most).unwrap_or(rest)
 }
 
 #[cfg(test)]

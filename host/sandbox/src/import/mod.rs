@@ -4,9 +4,10 @@
 pub(crate) mod assets;
 pub(crate) mod call;
 pub(crate) mod content;
-mod convert;
+pub(crate) mod convert;
 pub(crate) mod dns;
 pub(crate) mod smtp;
+mod staging;
 pub(crate) mod state;
 pub(crate) mod tcp;
 pub(crate) mod telemetry;

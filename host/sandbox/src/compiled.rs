@@ -1,0 +1,122 @@
+//! Compiled code on disk, by digest, so that a restart does not compile again. Trusts only files whose digest it wrote
+//! itself, in a folder that only this server may write.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Files kept; the oldest are removed.
+const CACHED_MAX: usize = 64;
+
+/// What is written beside the code.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    /// SHA-256 of the code, in hex.
+    code: String,
+    no_snapshot: Option<String>,
+}
+
+/// A compiled component and why it is no snapshot, if it is none.
+pub(crate) struct Compiled {
+    pub(crate) component: Component,
+    pub(crate) no_snapshot: Option<String>,
+}
+
+/// What was compiled for this id and this engine. Anything wrong with it counts as absent.
+pub(crate) fn read(engine: &Engine, folder: &Path, id: &str) -> Option<Compiled> {
+    let (code_path, note_path) = paths(engine, folder, id);
+    let note: Note = serde_json::from_slice(&std::fs::read(&note_path).ok()?).ok()?;
+    if hex(&Sha256::digest(std::fs::read(&code_path).ok()?)) != note.code {
+        tracing::warn!(file = %code_path.display(), "compiled code is damaged; the filter is compiled again");
+        return None;
+    }
+    match deserialize(engine, &code_path) {
+        Ok(component) => Some(Compiled { component, no_snapshot: note.no_snapshot }),
+        Err(error) => {
+            tracing::info!(file = %code_path.display(), %error, "compiled code is of another engine");
+            None
+        }
+    }
+}
+
+#[allow(unsafe_code)]
+fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the engine wrote this file, its digest was just compared, the folder is ours alone (0700), and files in it
+    // are replaced by rename, never changed in place.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+/// Keeps it for the next start. An error costs only that start's time.
+pub(crate) fn write(engine: &Engine, folder: &Path, id: &str, compiled: &Compiled) {
+    if let Err(error) = try_write(engine, folder, id, compiled) {
+        tracing::warn!(folder = %folder.display(), %error, "compiled code could not be kept");
+    }
+}
+
+fn try_write(engine: &Engine, folder: &Path, id: &str, compiled: &Compiled) -> io::Result<()> {
+    make_private(folder)?;
+    let code = compiled.component.serialize().map_err(io::Error::other)?;
+    let note = Note { code: hex(&Sha256::digest(&code)), no_snapshot: compiled.no_snapshot.clone() };
+    let (code_path, note_path) = paths(engine, folder, id);
+    replace(folder, &code_path, &code)?;
+    replace(folder, &note_path, &serde_json::to_vec(&note).map_err(io::Error::other)?)?;
+    prune(folder)
+}
+
+fn paths(engine: &Engine, folder: &Path, id: &str) -> (PathBuf, PathBuf) {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    let name = format!("{}-{:016x}", id.get(..32).unwrap_or(id), hasher.finish());
+    (folder.join(format!("{name}.code")), folder.join(format!("{name}.json")))
+}
+
+#[cfg(unix)]
+fn make_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+fn make_private(folder: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(folder)
+}
+
+/// A new file, then a rename: code that runs is mapped from the old one.
+fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_data()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn prune(folder: &Path) -> io::Result<()> {
+    let mut notes = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.path().extension().is_some_and(|extension| extension == "json") {
+            notes.push((entry.metadata()?.modified()?, entry.path()));
+        }
+    }
+    notes.sort();
+    let surplus = notes.len().saturating_sub(CACHED_MAX);
+    for (_, note) in notes.into_iter().take(surplus) {
+        std::fs::remove_file(note.with_extension("code"))?;
+        std::fs::remove_file(note)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn hex(digest: &[u8]) -> String {
+    use std::fmt::Write as _;
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,270 @@
+//! From bytes to a filter that can be called: looked at, compiled, configured, its memory taken, its hooks tried. Any
+//! error leaves nothing behind; the version that runs is not touched.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::Component;
+
+use crate::assets::Assets;
+use crate::compiled::{self, Compiled, hex};
+use crate::context::{Context, Shared};
+use crate::engine::{CORE_INSTANCES_MAX, MEMORY_MAX, Sandbox, TABLE_ELEMENTS_MAX};
+use crate::failure::Cause;
+use crate::grants::Grants;
+use crate::hooks::Hooks;
+use crate::inspect;
+use crate::instance::{Filter, cause_of, new_store};
+use crate::limits::Limits;
+use crate::services::Services;
+use crate::snapshot::{self, Snapshot, configure};
+
+/// Bytes of a component's file.
+pub const COMPONENT_BYTES_MAX: usize = 256 << 20;
+/// Time the compiler may take for one component.
+pub const COMPILE_MAX: Duration = Duration::from_secs(300);
+
+/// What makes a version of a filter.
+pub struct Source {
+    /// The filter's name in the configuration.
+    pub name: String,
+    /// The component's bytes.
+    pub component: Vec<u8>,
+    /// A JSON object.
+    pub settings: serde_json::Value,
+    pub grants: Grants,
+    pub limits: Limits,
+    pub assets: Assets,
+    pub services: Arc<dyn Services>,
+}
+
+/// How a load went.
+#[derive(Clone, Debug)]
+pub struct LoadReport {
+    /// The compiled code was at hand.
+    pub cached: bool,
+    /// Why each instance is configured anew; none: instances are copies of a snapshot.
+    pub no_snapshot: Option<String>,
+    pub took: Duration,
+}
+
+/// Why a component is not loaded, in words for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// Not a component at all.
+    #[error("it {0}")]
+    Form(String),
+    #[error("it is no valid component: {0}")]
+    Invalid(String),
+    #[error("{}", .0.join("; "))]
+    Exports(Vec<String>),
+    #[error("{}", .0.join("; "))]
+    Imports(Vec<String>),
+    /// Interface and the grant it needs.
+    #[error("it imports {} and is not granted that: add to its [[filter]]: grants = [{}]", Names(.0), Lines(.0))]
+    Grants(Vec<(String, String)>),
+    /// Its types are not those of the contract.
+    #[error("its types are not those of the contract this server speaks: {0}")]
+    Shape(String),
+    /// JSON pointer and message of each problem.
+    #[error("it refuses its settings: {}", Problems(.0))]
+    Settings(Vec<(String, String)>),
+    #[error("it fails while it is configured ({}): {}", .0.0, .0.1)]
+    Start((Cause, String)),
+    /// A budget is larger than the server allows.
+    #[error("{0}")]
+    Budget(String),
+    #[error("{0}")]
+    Host(String),
+}
+
+impl Sandbox {
+    /// Loads one version of a filter. What computes long runs beside the runtime's workers.
+    pub async fn load(self: &Arc<Self>, source: Source) -> Result<Filter, LoadError> {
+        let started = Instant::now();
+        inspect::form(&source.component)?;
+        budgets(&source)?;
+        let settings = source.settings.to_string();
+        let component = hex(&Sha256::digest(&source.component));
+        let id = id_of(&source, &settings);
+        let bytes: Arc<[u8]> = source.component.into();
+        let shared = Arc::new(Shared {
+            name: source.name,
+            grants: source.grants,
+            limits: source.limits,
+            assets: source.assets,
+            services: source.services,
+        });
+        let no_settings = matches!(&source.settings, serde_json::Value::Object(table) if table.is_empty());
+        let (compiled, cached) = self.compiled(&id, &bytes, &shared, &settings).await?;
+        inspect::interfaces(&self.engine, &compiled.component, &shared.grants)?;
+        let pre = self.linker.instantiate_pre(&compiled.component).map_err(shape)?;
+        let hooks = Hooks::find(&pre);
+        if hooks.setup.is_none() && !no_settings {
+            return Err(LoadError::Settings(vec![(String::new(), "it takes none: it exports no `setup`".to_owned())]));
+        }
+        let configure_each = compiled.no_snapshot.is_some().then_some(settings);
+        let filter = Filter {
+            exported: hooks.list(),
+            room: self.room.clone(),
+            report: LoadReport { cached, no_snapshot: compiled.no_snapshot, took: started.elapsed() },
+            shared,
+            pre,
+            hooks,
+            configure_each,
+            id,
+            component,
+        };
+        self.try_out(&filter).await?;
+        Ok(filter)
+    }
+
+    /// From the cache, or made.
+    async fn compiled(
+        self: &Arc<Self>,
+        id: &str,
+        bytes: &Arc<[u8]>,
+        shared: &Arc<Shared>,
+        settings: &str,
+    ) -> Result<(Compiled, bool), LoadError> {
+        let _permit =
+            self.compiling.acquire().await.map_err(|_| LoadError::Host("the sandbox is closed".to_owned()))?;
+        let (sandbox, key) = (self.clone(), id.to_owned());
+        let at_hand = beside(move || {
+            let folder = sandbox.cache.as_deref()?;
+            compiled::read(&sandbox.engine, folder, &key)
+        });
+        if let Some(compiled) = at_hand.await.ok().flatten() {
+            return Ok((compiled, true));
+        }
+        let compiled = self.make(bytes, shared, settings).await?;
+        let (sandbox, key) = (self.clone(), id.to_owned());
+        let kept = beside(move || {
+            if let Some(folder) = &sandbox.cache {
+                compiled::write(&sandbox.engine, folder, &key, &compiled);
+            }
+            compiled
+        });
+        Ok((kept.await.map_err(LoadError::Host)?, false))
+    }
+
+    async fn make(
+        self: &Arc<Self>,
+        bytes: &Arc<[u8]>,
+        shared: &Arc<Shared>,
+        settings: &str,
+    ) -> Result<Compiled, LoadError> {
+        let (sandbox, wasm, for_shared, for_settings) =
+            (self.clone(), bytes.clone(), shared.clone(), settings.to_owned());
+        let runtime = tokio::runtime::Handle::current();
+        let taken = beside(move || runtime.block_on(snapshot::take(&sandbox, &for_shared, &wasm, &for_settings))).await;
+        let (wasm, no_snapshot) = match taken {
+            Ok(Ok(Snapshot::Taken(snapshot))) => (Arc::from(snapshot), None),
+            Ok(Ok(Snapshot::Needless)) => (bytes.clone(), None),
+            Ok(Ok(Snapshot::Impossible(why))) => (bytes.clone(), Some(why)),
+            Ok(Err(error)) => return Err(error),
+            Err(why) => (bytes.clone(), Some(format!("the snapshot failed: {why}"))),
+        };
+        let sandbox = self.clone();
+        let component = beside(move || Component::new(&sandbox.engine, &wasm)).await.map_err(LoadError::Host)?;
+        let component = component.map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        Ok(Compiled { component, no_snapshot })
+    }
+
+    /// One instance, all hooks looked at; settings tried where each instance is configured.
+    async fn try_out(&self, filter: &Filter) -> Result<(), LoadError> {
+        let context = Context::for_configure(filter.shared.clone(), self.room.growth.clone());
+        let mut store = new_store(self, context);
+        let instance = match filter.pre.instantiate_async(&mut store).await {
+            Ok(instance) => instance,
+            Err(error) => return Err(LoadError::Start(cause_of(&error, &store))),
+        };
+        filter.hooks.try_all(&mut store, &instance).map_err(LoadError::Shape)?;
+        match (&filter.configure_each, &filter.hooks.setup) {
+            (Some(settings), Some(setup)) => configure(&mut store, &instance, setup, settings).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Runs on a thread that may block; a panic there, or too long a time, is an error.
+async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    match tokio::time::timeout(COMPILE_MAX, tokio::task::spawn_blocking(work)).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("it took longer than {COMPILE_MAX:?}")),
+    }
+}
+
+fn budgets(source: &Source) -> Result<(), LoadError> {
+    let limits = &source.limits;
+    let too_much = |key: &str, wanted: u64, most: u64| {
+        (wanted > most).then(|| LoadError::Budget(format!("{key} = {wanted} is more than the server allows: {most}")))
+    };
+    let bytes = u64::try_from(source.component.len()).unwrap_or(u64::MAX);
+    let objection = too_much("memory", limits.memory, MEMORY_MAX)
+        .or_else(|| too_much("table-elements", limits.table_elements, TABLE_ELEMENTS_MAX))
+        .or_else(|| too_much("instances", u64::from(limits.instances), u64::from(CORE_INSTANCES_MAX)))
+        .or_else(|| too_much("the size of its file", bytes, u64::try_from(COMPONENT_BYTES_MAX).unwrap_or(u64::MAX)));
+    objection.map_or(Ok(()), Err)
+}
+
+/// Everything that may change what a filter does.
+fn id_of(source: &Source, settings: &str) -> String {
+    let mut digest = Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        digest.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
+        digest.update(bytes);
+    };
+    add(&source.component);
+    add(settings.as_bytes());
+    add(format!("{:?}", source.grants).as_bytes());
+    add(format!("{:?}", source.limits).as_bytes());
+    for (name, content) in source.assets.all() {
+        add(name.as_bytes());
+        add(content);
+    }
+    hex(&digest.finalize())
+}
+
+fn shape(error: wasmtime::Error) -> LoadError {
+    LoadError::Shape(format!("{error:#}"))
+}
+
+struct Names<'a>(&'a [(String, String)]);
+struct Lines<'a>(&'a [(String, String)]);
+struct Problems<'a>(&'a [(String, String)]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        list(f, self.0.iter().map(|(name, _)| format!("`{name}`")))
+    }
+}
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        list(f, self.0.iter().map(|(_, line)| line.clone()))
+    }
+}
+
+impl fmt::Display for Problems<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        list(
+            f,
+            self.0.iter().map(|(path, message)| match path.is_empty() {
+                true => message.clone(),
+                false => format!("{path}: {message}"),
+            }),
+        )
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, items: impl Iterator<Item = String>) -> fmt::Result {
+    for (index, item) in items.enumerate() {
+        let separator = if index == 0 { "" } else { ", " };
+        write!(f, "{separator}{item}")?;
+    }
+    Ok(())
+}
