@@ -78,10 +78,9 @@ fn imports<'a>(names: impl Iterator<Item = &'a str>, grants: &Grants) -> Result<
             Some((interface, version)) if !of_this_track(version) => {
                 problems.push(format!("it imports `{interface}` of version {version}; {}", speaks()));
             }
-            Some((interface, _)) => match grants.missing(interface) {
-                Some(line) => missing.push((interface.to_owned(), line.to_owned())),
-                None => {}
-            },
+            Some((interface, _)) => {
+                missing.extend(grants.missing(interface).map(|line| (interface.to_owned(), line.to_owned())));
+            }
             None if name.starts_with("wasi:http/") => problems.push(format!(
                 "it imports `{name}`: filters have no HTTP of WASI; use the contract's `tcp` with the grant \"connect\""
             )),

@@ -22,9 +22,9 @@ use crate::services::Services;
 use crate::snapshot::{self, Snapshot, configure};
 
 /// Bytes of a component's file.
-pub const COMPONENT_BYTES_MAX: usize = 256 << 20;
+pub(crate) const COMPONENT_BYTES_MAX: usize = 256 << 20;
 /// Time the compiler may take for one component.
-pub const COMPILE_MAX: Duration = Duration::from_secs(300);
+pub(crate) const COMPILE_MAX: Duration = Duration::from_secs(300);
 
 /// What makes a version of a filter.
 pub struct Source {
