@@ -150,12 +150,17 @@ impl Default for Log {
     }
 }
 
-/// What a `[[filter]]` does not say.
-pub(super) mod filter {
-    use super::Duration;
-    use crate::config::OnFailure;
-
-    pub(in super::super) const ON_FAILURE: OnFailure = OnFailure::Defer;
-    pub(in super::super) const DEADLINE: Duration = Duration::from_millis(250);
-    pub(in super::super) const MEMORY: u64 = 256 << 20;
+impl Default for OnFailure {
+    fn default() -> Self {
+        Self { default: FailureAction::Defer, by_cause: BTreeMap::new() }
+    }
 }
+
+impl Default for FilterBreaker {
+    fn default() -> Self {
+        Self { failures: 10, within: Duration::from_secs(MINUTE), pause: Duration::from_secs(30) }
+    }
+}
+
+/// Share of a canary that names none.
+pub(super) const CANARY_SHARE: f64 = 0.05;

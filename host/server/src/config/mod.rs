@@ -8,6 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use postwarden_sandbox::{Cause, Grants, Limits};
+
 pub mod address;
 mod defaults;
 mod delivery;
@@ -235,25 +237,68 @@ pub struct Log {
     pub history: Duration,
 }
 
-/// One `[[filter]]`, checked for names and types; components come with the filter chain.
+/// One `[[filter]]`. Whether its component can run is found out when it is loaded.
 #[derive(Clone, Debug)]
 pub struct Filter {
     pub name: String,
+    /// `builtin:NAME`, or an absolute path.
     pub component: String,
+    /// What a message gets whose call failed.
     pub on_failure: OnFailure,
-    pub deadline: Duration,
-    pub memory: u64,
+    /// `deadline`, `cpu`, `memory` and the other budgets of one call. None of them may be 0.
+    pub limits: Limits,
+    pub breaker: FilterBreaker,
+    /// Evaluated and recorded, not acted on.
     pub shadow: bool,
+    /// Runs even where an earlier filter said `accept`.
     pub always: bool,
-    pub grants: toml::Value,
-    pub settings: toml::Table,
+    /// A candidate that is asked beside the standing version.
+    pub canary: Option<FilterCanary>,
+    /// Nothing by default. Paths in it are absolute.
+    pub grants: Grants,
+    /// Handed to the filter as JSON; dates as text.
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// One answer for all causes of failure, or another for some of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnFailure {
+    pub default: FailureAction,
+    pub by_cause: BTreeMap<Cause, FailureAction>,
+}
+
+impl OnFailure {
+    pub fn action(&self, cause: Cause) -> FailureAction {
+        self.by_cause.get(&cause).copied().unwrap_or(self.default)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnFailure {
+pub enum FailureAction {
+    /// 451 4.7.1.
     Defer,
     Pass,
+    /// Row 35.
     Reject,
+}
+
+/// When a filter that keeps failing is rolled back, or asked no more for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterBreaker {
+    /// So many failed calls; 0: never.
+    pub failures: u32,
+    /// In this time.
+    pub within: Duration,
+    /// How long its calls are answered with `on-failure` before one is tried again.
+    pub pause: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct FilterCanary {
+    /// As [`Filter::component`].
+    pub component: String,
+    /// Of the messages (of the connections, at hooks before a message), between 0 and 1.
+    pub share: f64,
 }
 
 /// An IP network in CIDR form; a bare address is a network of one.

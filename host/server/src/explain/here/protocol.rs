@@ -194,7 +194,7 @@ pub(super) fn filters(place: &Place<'_>) -> Vec<Finding> {
         return vec![plain("No [[filter]] is configured here, so this server does not send this reply now.")];
     }
     vec![fact(
-        format!("Filters here, in their order: {names}. This version does not run them yet."),
+        format!("Filters here, in their order: {names}."),
         "a filter's settings in its [[filter]] table; shadow = true lets it only be recorded",
     )]
 }

@@ -207,7 +207,9 @@ pub(super) fn access_denied(place: &Place<'_>) -> Vec<Finding> {
         .collect();
     findings.push(match access.first() {
         Some(name) => fact(
-            format!("The black and white lists are filter \"{name}\"; this version does not run filters yet."),
+            format!(
+                "The black and white lists are filter \"{name}\", which is not in this build: they list nobody yet."
+            ),
             "its settings black, white and bypass",
         ),
         None => plain("No filter builtin:access is configured, so there are no black lists."),
