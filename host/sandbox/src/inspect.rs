@@ -34,16 +34,18 @@ pub(crate) fn form(bytes: &[u8]) -> Result<(), LoadError> {
 }
 
 /// Exports and imports. All objections of one kind at once.
-pub(crate) fn interfaces(engine: &Engine, component: &Component, grants: &Grants) -> Result<(), LoadError> {
+pub(crate) fn interfaces(engine: &Engine, component: &Component, grants: &Grants) -> Result<Vec<Hook>, LoadError> {
     let kind = component.component_type();
-    exports(kind.exports(engine).map(|(name, _)| name))?;
-    imports(kind.imports(engine).map(|(name, _)| name), grants)
+    let hooks = exports(kind.exports(engine).map(|(name, _)| name))?;
+    imports(kind.imports(engine).map(|(name, _)| name), grants)?;
+    Ok(hooks)
 }
 
-fn exports<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), LoadError> {
+/// The exported hooks, in their order in a session.
+fn exports<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Hook>, LoadError> {
     let mut others = Vec::new();
     let mut problems = Vec::new();
-    let mut hooks = 0_usize;
+    let mut hooks = Vec::new();
     for name in names.filter(|name| !name.starts_with(SNAPSHOT_ACCESS)) {
         match ours(name) {
             None => others.push(name.to_owned()),
@@ -51,23 +53,24 @@ fn exports<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), LoadError> {
                 problems.push(format!("`{interface}` is of version {version}; {}", speaks()));
             }
             Some(("setup", _)) => {}
-            Some((interface, _)) if Hook::ALL.iter().any(|hook| hook.interface() == interface) => {
-                hooks = hooks.saturating_add(1);
-            }
-            Some((interface, _)) => problems.push(format!(
-                "the contract has no hook `{interface}`, so it would never be called; known are: {}",
-                Hook::ALL.map(Hook::interface).join(", ")
-            )),
+            Some((interface, _)) => match Hook::ALL.into_iter().find(|hook| hook.interface() == interface) {
+                Some(hook) => hooks.push(hook),
+                None => problems.push(format!(
+                    "the contract has no hook `{interface}`, so it would never be called; known are: {}",
+                    Hook::ALL.map(Hook::interface).join(", ")
+                )),
+            },
         }
     }
-    if problems.is_empty() && hooks == 0 {
+    if problems.is_empty() && hooks.is_empty() {
         let exported = if others.is_empty() { "nothing".to_owned() } else { others.join(", ") };
         problems.push(format!(
             "it exports no hook of {PACKAGE}@{TRACK}, but {exported}; a filter exports at least one of: {}",
             Hook::ALL.map(Hook::interface).join(", ")
         ));
     }
-    if problems.is_empty() { Ok(()) } else { Err(LoadError::Exports(problems)) }
+    hooks.sort();
+    if problems.is_empty() { Ok(hooks) } else { Err(LoadError::Exports(problems)) }
 }
 
 fn imports<'a>(names: impl Iterator<Item = &'a str>, grants: &Grants) -> Result<(), LoadError> {
@@ -111,9 +114,10 @@ fn of_this_track(version: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
-    fn refusal(result: Result<(), LoadError>) -> String {
+    fn refusal<T: std::fmt::Debug>(result: Result<T, LoadError>) -> String {
         result.unwrap_err().to_string()
     }
 

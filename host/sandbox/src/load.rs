@@ -99,15 +99,18 @@ impl Sandbox {
         });
         let no_settings = matches!(&source.settings, serde_json::Value::Object(table) if table.is_empty());
         let (compiled, cached) = self.compiled(&id, &bytes, &shared, &settings).await?;
-        inspect::interfaces(&self.engine, &compiled.component, &shared.grants)?;
+        let exported = inspect::interfaces(&self.engine, &compiled.component, &shared.grants)?;
         let pre = self.linker.instantiate_pre(&compiled.component).map_err(shape)?;
         let hooks = Hooks::find(&pre);
+        if let Some(hook) = exported.iter().find(|hook| !hooks.list().contains(hook)) {
+            return Err(LoadError::Shape(format!("{hook} lacks its function")));
+        }
         if hooks.setup.is_none() && !no_settings {
             return Err(LoadError::Settings(vec![(String::new(), "it takes none: it exports no `setup`".to_owned())]));
         }
         let configure_each = compiled.no_snapshot.is_some().then_some(settings);
         let filter = Filter {
-            exported: hooks.list(),
+            exported,
             room: self.room.clone(),
             report: LoadReport { cached, no_snapshot: compiled.no_snapshot, took: started.elapsed() },
             shared,

@@ -1,0 +1,9 @@
+//! The sandbox with real components: hooks, verdicts, loading, isolation and every budget. No server, no network.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, unreachable_pub)]
+
+mod budgets;
+mod hooks;
+mod isolation;
+mod loading;
+mod support;
