@@ -15,7 +15,9 @@ use crate::decide::Memory;
 use crate::deliver::usage::Usage;
 use crate::directory::Directory;
 use crate::dns::Dns;
-use crate::filters::Filters;
+use crate::filters::load::SandboxLoader;
+use crate::filters::services::FilterServices;
+use crate::filters::{Filters, Manager};
 use crate::listen::Listeners;
 use crate::sessions::Sessions;
 use crate::tls::Tls;
@@ -35,7 +37,7 @@ pub struct Node {
     /// Where accounts, aliases and lists live: the store, or `accounts.toml`.
     pub accounts: Arc<dyn Accounts + Send + Sync>,
     pub directory: Directory,
-    pub dns: ArcSwap<Dns>,
+    pub dns: Arc<ArcSwap<Dns>>,
     pub logins: Logins,
     pub usage: Usage,
     pub decisions: Memory,
@@ -45,6 +47,8 @@ pub struct Node {
     pub tls: Tls,
     pub listeners: Listeners,
     pub filters: Filters,
+    /// Loads filters and changes who stands in their slots.
+    pub manager: Manager,
 }
 
 impl Node {
@@ -59,10 +63,16 @@ impl Node {
         let drafts = Drafts::new(config.data_dir.join("spool"), DRAFTS_MEMORY_BYTES_MAX)?;
         let tls = Tls::default();
         tls.set(config.tls.as_ref())?;
+        let dns = Arc::new(ArcSwap::from_pointee(Dns::new(&config)?));
+        let services = FilterServices { store: Arc::clone(&store), dns: Arc::clone(&dns) };
+        let folder = config.data_dir.join("filters");
+        let loader = SandboxLoader::new(folder.join("compiled"), Arc::new(services));
+        let manager = Manager::new(folder, Box::new(loader));
         Ok(Arc::new(Self {
             name: name(&config),
             started: Instant::now(),
-            dns: ArcSwap::from_pointee(Dns::new(&config)?),
+            dns,
+            manager,
             config: ArcSwap::from_pointee(config),
             store,
             drafts,

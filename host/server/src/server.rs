@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::read::Problem;
 use crate::config::{Config, StoreBackend, read};
 use crate::node::Node;
-use crate::{admin, deliver, listen, log, upkeep};
+use crate::{admin, deliver, filters, listen, log, upkeep};
 
 #[cfg(test)]
 mod tests;
@@ -94,6 +94,11 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let Opened { store, ids } = open_store(&config).await.context("the store cannot be opened")?;
     let node = Node::new(config, store, ids)?;
     let config = node.config.load_full();
+    // Before the first client: no mail passes unfiltered because a filter was still loading.
+    match node.manager.prepare(&node.filters, &config, true).await {
+        Ok(prepared) => node.manager.commit(&node.filters, prepared, "start"),
+        Err(errors) => anyhow::bail!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+    }
     let addresses = match node.listeners.apply(&node, &config).await {
         Ok(addresses) => addresses,
         Err(errors) => anyhow::bail!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
@@ -103,6 +108,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     background.spawn(deliver::run(Arc::clone(&node), stop.clone()));
     background.spawn(admin::serve(Arc::clone(&node), console, token, stop.clone()));
     background.spawn(upkeep::run(Arc::clone(&node), stop.clone()));
+    background.spawn(filters::watch::run(Arc::clone(&node), stop.clone()));
     background.spawn({
         let (node, stop) = (Arc::clone(&node), stop.clone());
         async move { node.tls.watch(stop).await }
@@ -127,6 +133,10 @@ pub async fn reload(node: &Arc<Node>) -> Result<Vec<Problem>, Vec<Problem>> {
     let dns =
         crate::dns::Dns::new(&config).map_err(|error| vec![problem("delivery.resolver", format!("{error:#}"))])?;
     node.tls.check(config.tls.as_ref()).map_err(|error| vec![problem("tls", format!("{error:#}"))])?;
+    let prepared = node.manager.prepare(&node.filters, &config, false).await.map_err(|errors| {
+        let refused = |error: &filters::manager::Refused| problem("filter", error.to_string());
+        errors.iter().map(refused).collect::<Vec<_>>()
+    })?;
     log::set_level(&config.log).map_err(|error| vec![problem("log.level", format!("{error:#}"))])?;
     if let Err(errors) = node.listeners.apply(node, &config).await {
         let _ = log::set_level(&old.log);
@@ -134,6 +144,7 @@ pub async fn reload(node: &Arc<Node>) -> Result<Vec<Problem>, Vec<Problem>> {
     }
     node.tls.set(config.tls.as_ref()).map_err(|error| vec![problem("tls", format!("{error:#}"))])?;
     node.dns.store(Arc::new(dns));
+    node.manager.commit(&node.filters, prepared, "configuration");
     node.config.store(Arc::new(config));
     node.queue_wake.notify_one();
     Ok(warnings)

@@ -1,5 +1,6 @@
 //! The resolver of this server: confirmed reverse names now, MX and sender authentication later.
 
+mod lookup;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -1,13 +1,24 @@
 //! The filters of this server: one slot for each, in the order of the chain. Who stands in a slot changes while mail
 //! flows; what a message does with them is in `chain`.
 
+pub mod load;
+pub mod manager;
+pub mod record;
+pub mod services;
 mod slot;
+pub mod watch;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+pub use manager::Manager;
 pub use slot::{Canary, Evaluator, Slot, VERSIONS_MAX, Version};
+
+/// The component of a filter that comes with the server.
+pub fn builtin(_name: &str) -> Option<&'static [u8]> {
+    None
+}
 
 /// All slots. Replaced whole when the configuration changes.
 #[derive(Default)]

@@ -1,0 +1,386 @@
+//! Loads the filters of a configuration and changes who stands in their slots: at start, by reload, by a changed file,
+//! by an operator. A component that does not load changes nothing.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::Notify;
+
+use super::load::{Loader, read};
+use super::record::{Chosen, Event, Folder, Record};
+use super::slot::{Canary, Slot, Version};
+use super::{Filters, builtin};
+use crate::config::{self, Config};
+
+/// Files looked at for a change, of one filter.
+const WATCHED_MAX: usize = 10_000;
+
+pub struct Manager {
+    /// `filters` in the data folder.
+    folder: PathBuf,
+    loader: Box<dyn Loader>,
+    /// One change at a time.
+    changing: tokio::sync::Mutex<()>,
+    /// As they were when they were last loaded or refused.
+    seen: Mutex<HashMap<String, Seen>>,
+    /// Told when other files are to be watched.
+    pub(super) moved: Notify,
+}
+
+type Seen = Vec<(PathBuf, Option<(u64, SystemTime)>)>;
+
+/// What could not be loaded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("filter \"{name}\": {message}")]
+pub struct Refused {
+    pub name: String,
+    pub message: String,
+}
+
+/// Loaded beside what runs; nothing has changed yet.
+pub struct Prepared {
+    filters: Vec<(config::Filter, Ready, Option<Canary>)>,
+}
+
+enum Ready {
+    /// To be installed, with its bytes to be kept.
+    Loaded(Arc<Version>, Vec<u8>),
+    /// What stands already, or what an operator rolled back to.
+    Stands(Arc<Version>),
+}
+
+impl Manager {
+    pub fn new(folder: PathBuf, loader: Box<dyn Loader>) -> Self {
+        Self { folder, loader, changing: tokio::sync::Mutex::default(), seen: Mutex::default(), moved: Notify::new() }
+    }
+
+    /// Loads everything a configuration names. With `start`, a version that was kept stands in for one that is broken.
+    pub async fn prepare(&self, filters: &Filters, config: &Config, start: bool) -> Result<Prepared, Vec<Refused>> {
+        let _turn = self.changing.lock().await;
+        let mut prepared = Prepared { filters: Vec::new() };
+        let mut refused = Vec::new();
+        for filter in config.filters.iter().filter(|filter| is_here(filter)) {
+            self.look(filter);
+            let slot = filters.slot(&filter.name);
+            match self.ready(filter, slot.as_deref(), start).await {
+                Ok(ready) => match self.canary(filter).await {
+                    Ok(canary) => prepared.filters.push((filter.clone(), ready, canary)),
+                    Err(message) => refused.push(Refused { name: filter.name.clone(), message }),
+                },
+                Err(message) => {
+                    self.note(&filter.name, "refused", if start { "start" } else { "configuration" }, None, &message);
+                    refused.push(Refused { name: filter.name.clone(), message });
+                }
+            }
+        }
+        if refused.is_empty() { Ok(prepared) } else { Err(refused) }
+    }
+
+    /// Makes what was prepared stand, in the order of the configuration.
+    pub fn commit(&self, filters: &Filters, prepared: Prepared, by: &str) {
+        let mut slots = Vec::new();
+        for (filter, ready, canary) in prepared.filters {
+            let slot = match filters.slot(&filter.name) {
+                Some(slot) => {
+                    slot.config.store(Arc::new(filter));
+                    slot
+                }
+                None => Slot::new(filter, None),
+            };
+            match ready {
+                Ready::Loaded(version, bytes) => self.install(&slot, version, &bytes, by),
+                Ready::Stands(version) if slot.standing().is_none() => slot.install(version),
+                Ready::Stands(_) => {}
+            }
+            slot.canary.store(canary.map(Arc::new));
+            slots.push(slot);
+        }
+        filters.set(slots);
+        self.moved.notify_one();
+    }
+
+    async fn ready(&self, filter: &config::Filter, slot: Option<&Slot>, start: bool) -> Result<Ready, String> {
+        let folder = self.folder(&filter.name);
+        let record = folder.read();
+        let error = match self.load_wanted(filter, &record).await {
+            Ok((version, bytes)) => {
+                let standing = slot.and_then(Slot::standing);
+                if let Some(standing) = standing.filter(|standing| standing.id == version.id) {
+                    return Ok(Ready::Stands(standing));
+                }
+                if record.rolled_back.as_ref() != Some(&version.id) {
+                    return Ok(Ready::Loaded(version, bytes));
+                }
+                if let Some(standing) = slot.and_then(Slot::standing) {
+                    return Ok(Ready::Stands(standing));
+                }
+                format!("version {} was rolled back", version.short())
+            }
+            Err(error) => error,
+        };
+        if !start {
+            return Err(error);
+        }
+        let Some(kept) = record.versions.last() else { return Err(error) };
+        let path = folder.component(&kept.component);
+        let bytes = read(&path).await.map_err(|second| format!("{error}; the version kept before: {second}"))?;
+        let version = self.loader.load(filter, bytes, &kept.source).await;
+        let version = version.map_err(|second| format!("{error}; the version kept before: {second}"))?;
+        tracing::error!(filter = filter.name, version = version.short(), "{error}: the version kept before stands");
+        Ok(Ready::Stands(version))
+    }
+
+    /// The configured component, or the candidate that was promoted in its place.
+    async fn load_wanted(&self, filter: &config::Filter, record: &Record) -> Result<(Arc<Version>, Vec<u8>), String> {
+        if let Some(promoted) = record.promoted.as_ref().filter(|chosen| still(chosen, filter)) {
+            let bytes = read(&self.folder(&filter.name).component(&promoted.component)).await?;
+            return Ok((self.loader.load(filter, bytes.clone(), &promoted.candidate).await?, bytes));
+        }
+        self.load_from(filter, &filter.component).await
+    }
+
+    async fn load_from(&self, filter: &config::Filter, source: &str) -> Result<(Arc<Version>, Vec<u8>), String> {
+        let bytes = match source.strip_prefix("builtin:") {
+            Some(name) => builtin(name).ok_or_else(|| format!("{source} is not in this build"))?.to_vec(),
+            None => read(Path::new(source)).await?,
+        };
+        let version = self.loader.load(filter, bytes.clone(), source).await;
+        Ok((version.map_err(|error| format!("{source}: {error}"))?, bytes))
+    }
+
+    async fn canary(&self, filter: &config::Filter) -> Result<Option<Canary>, String> {
+        let Some(candidate) = &filter.canary else { return Ok(None) };
+        let record = self.folder(&filter.name).read();
+        if record.promoted.as_ref().is_some_and(|chosen| still(chosen, filter)) {
+            return Ok(None);
+        }
+        let (version, bytes) =
+            self.load_from(filter, &candidate.component).await.map_err(|error| format!("canary: {error}"))?;
+        let dropped = record.dropped.as_ref().filter(|chosen| still(chosen, filter));
+        if dropped.is_some_and(|chosen| chosen.component == version.component) {
+            return Ok(None);
+        }
+        self.folder(&filter.name).keep(&version.component, &bytes);
+        Ok(Some(Canary { version, share: candidate.share }))
+    }
+
+    fn install(&self, slot: &Slot, version: Arc<Version>, bytes: &[u8], by: &str) {
+        let folder = self.folder(&slot.name);
+        let mut record = folder.read();
+        folder.keep(&version.component, bytes);
+        record.stands(&version);
+        record.rolled_back = None;
+        record.note("loaded", by, Some(&version.id), &version.source);
+        folder.write(&record);
+        slot.install(version);
+    }
+
+    /// Loads one filter again. Tells the version that stands now, and whether it is another one.
+    pub async fn reload(&self, filters: &Filters, name: &str, by: &str) -> Result<(Arc<Version>, bool), Refused> {
+        let _turn = self.changing.lock().await;
+        let slot = self.slot(filters, name)?;
+        let filter = slot.config.load_full();
+        self.look(&filter);
+        let record = self.folder(name).read();
+        let (version, bytes) = self.load_wanted(&filter, &record).await.map_err(|message| {
+            self.note(name, "refused", by, None, &message);
+            Refused { name: name.to_owned(), message }
+        })?;
+        if let Some(standing) = slot.standing().filter(|standing| standing.id == version.id) {
+            return Ok((standing, false));
+        }
+        // What was rolled back comes again only when an operator asks for it.
+        if by == "file" && record.rolled_back.as_ref() == Some(&version.id) {
+            return Ok((slot.standing().unwrap_or(version), false));
+        }
+        self.install(&slot, Arc::clone(&version), &bytes, by);
+        Ok((version, true))
+    }
+
+    /// Loads again what has changed on disk.
+    pub async fn reload_changed(&self, filters: &Filters) {
+        for slot in filters.all().iter() {
+            let filter = slot.config.load_full();
+            if !self.has_changed(&filter) {
+                continue;
+            }
+            match self.reload(filters, &slot.name, "file").await {
+                Ok((version, true)) => {
+                    tracing::info!(filter = slot.name, version = version.short(), "a changed filter stands");
+                }
+                Ok((_, false)) => {}
+                Err(error) => tracing::error!("{error}; the version that stands stays"),
+            }
+        }
+    }
+
+    /// The version before stands again, and the one it replaces does not come back by itself.
+    pub async fn rollback(&self, filters: &Filters, name: &str) -> Result<Arc<Version>, Refused> {
+        let _turn = self.changing.lock().await;
+        let slot = self.slot(filters, name)?;
+        let refused = |message: &str| Refused { name: name.to_owned(), message: message.to_owned() };
+        let bad = slot.standing().ok_or_else(|| refused("no version stands"))?;
+        let folder = self.folder(name);
+        let mut record = folder.read();
+        record.versions.retain(|kept| kept.id != bad.id);
+        let version = match slot.rollback() {
+            Some(version) => version,
+            None => {
+                let kept = record.versions.last().ok_or_else(|| refused("there is no version before"))?;
+                let bytes = read(&folder.component(&kept.component)).await.map_err(|error| refused(&error))?;
+                let filter = slot.config.load_full();
+                let loaded = self.loader.load(&filter, bytes, &kept.source).await;
+                let version = loaded.map_err(|error| refused(&error))?;
+                let fresh = Slot::new((*filter).clone(), Some(Arc::clone(&version)));
+                fresh.canary.store(slot.canary.load_full());
+                let slots = filters.all();
+                let with = slots.iter().map(|old| if old.name == name { Arc::clone(&fresh) } else { Arc::clone(old) });
+                filters.set(with.collect());
+                version
+            }
+        };
+        record.rolled_back = Some(bad.id.clone());
+        record.promoted = None;
+        record.stands(&version);
+        record.note("rolled-back", "command", Some(&version.id), &format!("from {}", bad.short()));
+        folder.write(&record);
+        Ok(version)
+    }
+
+    /// Whether the record says already that this version was rolled back, or replaced.
+    pub(super) fn knows_rollback(&self, name: &str, id: &str) -> bool {
+        let record = self.folder(name).read();
+        record.rolled_back.as_deref() == Some(id) || !record.versions.iter().any(|kept| kept.id == id)
+    }
+
+    /// Writes down a rollback that failures led to.
+    pub fn noticed_rollback(&self, name: &str, from: &Version, to: &Version) {
+        let folder = self.folder(name);
+        let mut record = folder.read();
+        record.versions.retain(|kept| kept.id != from.id);
+        record.rolled_back = Some(from.id.clone());
+        record.stands(to);
+        record.note("rolled-back", "failures", Some(&to.id), &format!("from {}", from.short()));
+        folder.write(&record);
+    }
+
+    /// The candidate stands, until the configuration names other components.
+    pub async fn promote(&self, filters: &Filters, name: &str) -> Result<Arc<Version>, Refused> {
+        let _turn = self.changing.lock().await;
+        let (slot, canary, chosen) = self.candidate(filters, name)?;
+        let folder = self.folder(name);
+        let bytes = read(&folder.component(&chosen.component)).await;
+        let bytes = bytes.map_err(|message| Refused { name: name.to_owned(), message })?;
+        let mut record = folder.read();
+        record.promoted = Some(chosen);
+        record.note("promoted", "command", Some(&canary.version.id), &canary.version.source);
+        folder.write(&record);
+        self.install(&slot, Arc::clone(&canary.version), &bytes, "command");
+        slot.canary.store(None);
+        Ok(Arc::clone(&canary.version))
+    }
+
+    /// The candidate is not asked any more, until it changes.
+    pub async fn drop_canary(&self, filters: &Filters, name: &str) -> Result<Arc<Version>, Refused> {
+        let _turn = self.changing.lock().await;
+        let (slot, canary, chosen) = self.candidate(filters, name)?;
+        let folder = self.folder(name);
+        let mut record = folder.read();
+        record.dropped = Some(chosen);
+        record.note("dropped", "command", Some(&canary.version.id), &canary.version.source);
+        folder.write(&record);
+        slot.canary.store(None);
+        Ok(Arc::clone(&canary.version))
+    }
+
+    fn candidate(&self, filters: &Filters, name: &str) -> Result<(Arc<Slot>, Arc<Canary>, Chosen), Refused> {
+        let slot = self.slot(filters, name)?;
+        let refused = || Refused {
+            name: name.to_owned(),
+            message: "it has no canary: add canary = { component = \"new.wasm\", share = 0.05 }".to_owned(),
+        };
+        let canary = slot.canary.load_full().ok_or_else(refused)?;
+        let filter = slot.config.load();
+        let chosen = Chosen {
+            standing: filter.component.clone(),
+            candidate: canary.version.source.clone(),
+            component: canary.version.component.clone(),
+        };
+        Ok((slot, canary, chosen))
+    }
+
+    /// Oldest first.
+    pub fn history(&self, name: &str) -> Vec<Event> {
+        self.folder(name).read().events
+    }
+
+    /// Files and folders whose change reloads a filter.
+    pub(super) fn watched(&self) -> Vec<PathBuf> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.values().flatten().map(|(path, _)| path.clone()).collect()
+    }
+
+    fn look(&self, filter: &config::Filter) {
+        let now = files_of(filter);
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(filter.name.clone(), now);
+    }
+
+    fn has_changed(&self, filter: &config::Filter) -> bool {
+        let now = files_of(filter);
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&filter.name) != Some(&now)
+    }
+
+    fn slot(&self, filters: &Filters, name: &str) -> Result<Arc<Slot>, Refused> {
+        filters.slot(name).ok_or_else(|| {
+            let known: Vec<_> = filters.all().iter().map(|slot| slot.name.clone()).collect();
+            let known = if known.is_empty() { "no filter is loaded".to_owned() } else { known.join(", ") };
+            Refused { name: name.to_owned(), message: format!("there is none of that name; there are: {known}") }
+        })
+    }
+
+    fn note(&self, name: &str, event: &str, by: &str, version: Option<&str>, detail: &str) {
+        let folder = self.folder(name);
+        let mut record = folder.read();
+        record.note(event, by, version, detail);
+        folder.write(&record);
+    }
+
+    fn folder(&self, name: &str) -> Folder {
+        Folder::new(&self.folder, name)
+    }
+}
+
+/// A built-in filter that this build lacks is left out; the configuration's reader has said so.
+fn is_here(filter: &config::Filter) -> bool {
+    filter.component.strip_prefix("builtin:").is_none_or(|name| builtin(name).is_some())
+}
+
+/// Whether the decision is about what the configuration still names.
+fn still(chosen: &Chosen, filter: &config::Filter) -> bool {
+    chosen.standing == filter.component
+        && filter.canary.as_ref().is_none_or(|canary| canary.component == chosen.candidate)
+}
+
+fn files_of(filter: &config::Filter) -> Seen {
+    let components = [Some(&filter.component), filter.canary.as_ref().map(|canary| &canary.component)];
+    let components = components.into_iter().flatten().filter(|component| !component.starts_with("builtin:"));
+    let mut pending: Vec<PathBuf> = components.chain(filter.grants.files.values()).map(PathBuf::from).collect();
+    let mut seen = Seen::new();
+    while let Some(path) = pending.pop() {
+        let meta = std::fs::metadata(&path).ok();
+        if meta.as_ref().is_some_and(std::fs::Metadata::is_dir)
+            && let Ok(entries) = std::fs::read_dir(&path)
+        {
+            pending.extend(entries.flatten().map(|entry| entry.path()).take(WATCHED_MAX));
+        }
+        let state = meta.and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
+        seen.push((path, state));
+        if seen.len() >= WATCHED_MAX {
+            break;
+        }
+    }
+    seen.sort();
+    seen
+}
