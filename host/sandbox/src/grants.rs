@@ -130,6 +130,31 @@ impl Grants {
         }
     }
 
+    /// What is granted, for people, as the configuration spells it.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        if let Some(suffixes) = &self.dns {
+            names.push(if suffixes.is_empty() { "dns".to_owned() } else { format!("dns ({})", suffixes.join(", ")) });
+        }
+        if let Some(buckets) = &self.state {
+            let named: Vec<&str> = buckets.keys().map(String::as_str).filter(|name| !name.is_empty()).collect();
+            names.push(if named.is_empty() { "state".to_owned() } else { format!("state ({})", named.join(", ")) });
+        }
+        let flags = [
+            (self.accept, "accept"),
+            (self.discard, "discard"),
+            (self.edit, "edit"),
+            (self.recipients, "recipients"),
+            (self.custom_replies, "custom-replies"),
+        ];
+        names.extend(flags.iter().filter(|(on, _)| *on).map(|(_, name)| (*name).to_owned()));
+        names.extend(self.files.iter().map(|(name, path)| format!("files ({name}: {path})")));
+        if !self.connect.is_empty() {
+            names.push(format!("connect ({})", self.connect.join(", ")));
+        }
+        names
+    }
+
     /// Whether DNS may be asked for this name.
     pub fn may_resolve(&self, name: &str) -> bool {
         let name = name.trim_end_matches('.').to_ascii_lowercase();

@@ -32,7 +32,7 @@ pub struct Options {
     pub smtp: Option<SocketAddr>,
     pub submission: Option<SocketAddr>,
     pub console: Option<SocketAddr>,
-    /// Components to load in this order; refused until the filter chain exists.
+    /// Components to load, in this order.
     pub filters: Vec<PathBuf>,
 }
 
@@ -51,9 +51,6 @@ struct Login {
 }
 
 async fn start(options: &Options) -> anyhow::Result<(Running, Vec<Login>)> {
-    if let Some(filter) = options.filters.first() {
-        bail!("--filter {}: filters cannot be loaded yet", filter.display());
-    }
     let data = match &options.data {
         Some(data) => data.clone(),
         None => default_data(),
@@ -63,7 +60,8 @@ async fn start(options: &Options) -> anyhow::Result<(Running, Vec<Login>)> {
     ports_are_free(options)?;
     make_certificate(&data.join("tls"))?;
     let file = data.join("postwarden.toml");
-    std::fs::write(&file, configuration(options)).with_context(|| format!("{} cannot be written", file.display()))?;
+    std::fs::write(&file, configuration(options) + &filters(&options.filters)?)
+        .with_context(|| format!("{} cannot be written", file.display()))?;
     let read::Loaded { config, .. } = read::load(&file).map_err(Refused)?;
     log::init(&config.log)?;
     let running = server::start(config).await?;
@@ -143,6 +141,24 @@ bind = "{console}"
 token-file = "admin.token"
 "#
     )
+}
+
+/// All grants that need no further detail: what is tried here concerns nobody else.
+fn filters(components: &[PathBuf]) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for (index, component) in components.iter().enumerate() {
+        let file = component.canonicalize().with_context(|| format!("--filter {}", component.display()))?;
+        let stem = file.file_stem().map_or_else(|| "filter".into(), |stem| stem.to_string_lossy());
+        let again = components.iter().take(index).any(|other| other.file_stem() == component.file_stem());
+        let name = if again { format!("{stem}-{index}") } else { stem.into_owned() };
+        let [name, file] = [name, file.display().to_string()].map(toml::Value::String);
+        write!(
+            text,
+            "\n[[filter]]\nname = {name}\ncomponent = {file}\n\
+             grants = [\"dns\", \"state\", \"accept\", \"discard\", \"edit\", \"recipients\", \"custom-replies\"]\n"
+        )?;
+    }
+    Ok(text)
 }
 
 fn make_certificate(folder: &Path) -> anyhow::Result<()> {
@@ -227,6 +243,13 @@ fn help(running: &Running, logins: &[Login]) -> String {
     let accounts: String =
         logins.iter().map(|login| format!("    {:<18} {}\n", login.address, login.password)).collect();
     let file = config.file.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
+    let filters = match config.filters.is_empty() {
+        true => String::new(),
+        false => format!(
+            "  Filters run with all grants that need no detail. A file that is built again is loaded again:\n    \
+             postwarden --config {file} filter list\n\n"
+        ),
+    };
     format!(
         r#"Postwarden for development: everything on loopback, nothing leaves this machine.
 
@@ -253,7 +276,7 @@ fn help(running: &Running, logins: &[Login]) -> String {
   Mail that a logged-in user sends to other domains is accepted and kept in the queue, where you can look at it:
     postwarden --config {file} queue list
 
-  Why was something refused?
+{filters}  Why was something refused?
     postwarden --config {file} explain "550 5.7.1 We do not relay"
 
   Ctrl-C stops; accounts, mail and queue stay in {data}.

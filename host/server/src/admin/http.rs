@@ -23,7 +23,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::operation::{Kind, Operation, Parts, Refused};
-use super::{accounts, history, quarantine, queue, status};
+use super::{accounts, filters, history, quarantine, queue, status};
 use crate::node::Node;
 
 const CONNECTIONS_MAX: usize = 64;
@@ -62,6 +62,13 @@ fn router(door: Arc<Door>) -> Router {
         .merge(operation::<quarantine::ListHeld>())
         .merge(operation::<quarantine::ReleaseHeld>())
         .merge(operation::<quarantine::DeleteHeld>())
+        .merge(operation::<filters::ListFilters>())
+        .merge(operation::<filters::ShowFilter>())
+        .merge(operation::<filters::ReloadFilter>())
+        .merge(operation::<filters::RollbackFilter>())
+        .merge(operation::<filters::PromoteCanary>())
+        .merge(operation::<filters::DropCanary>())
+        .merge(operation::<filters::FilterHistory>())
         .merge(operation::<crate::explain::Explain>())
         .merge(operation::<status::Reload>())
         .merge(operation::<status::Status>())

@@ -8,6 +8,7 @@
 pub mod accounts;
 mod addresses;
 pub mod client;
+pub mod filters;
 pub mod history;
 mod http;
 pub mod operation;

@@ -74,6 +74,6 @@ impl Operation for Reload {
     }
 }
 
-fn no_server() -> Refused {
+pub(super) fn no_server() -> Refused {
     Refused::new(Kind::Refused, "no server is running here: start one with \"postwarden serve\"")
 }

@@ -9,6 +9,7 @@ mod connection;
 mod dev;
 mod explain;
 mod failure;
+mod filter;
 mod history;
 mod list;
 mod output;
@@ -78,6 +79,8 @@ enum Command {
     History(history::Command),
     /// Messages held back by a filter
     Quarantine(quarantine::Command),
+    /// The filters of a running server: list, show, reload, rollback, history, promote, drop
+    Filter(filter::Command),
     /// What a reply, a log line or a bounce means here, and what to change; or what became of a message
     Explain(explain::Explain),
     /// Completions for a shell, to be sourced or saved
@@ -108,6 +111,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitCode, Failure> {
         Command::Queue(command) => command.run(config, out),
         Command::History(command) => command.run(config, out),
         Command::Quarantine(command) => command.run(config, out),
+        Command::Filter(command) => command.run(config, out),
         Command::Explain(command) => command.run(config, out),
         Command::Completions(command) => command.run(),
     }
