@@ -123,7 +123,7 @@ pub(crate) fn new_store(sandbox: &Sandbox, context: Context) -> Store<Context> {
     store_of(&sandbox.engine, context)
 }
 
-fn store_of(engine: &wasmtime::Engine, context: Context) -> Store<Context> {
+pub(crate) fn store_of(engine: &wasmtime::Engine, context: Context) -> Store<Context> {
     let limits = &context.shared.limits;
     let fuel = usize::try_from(limits.returned_bytes).unwrap_or(usize::MAX);
     let handles = usize::try_from(limits.handles).unwrap_or(usize::MAX);

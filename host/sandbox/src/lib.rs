@@ -15,6 +15,8 @@ mod inspect;
 mod instance;
 mod limits;
 mod load;
+#[doc(hidden)]
+pub mod measure;
 mod services;
 mod snapshot;
 mod track_0_1;

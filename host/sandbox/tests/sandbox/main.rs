@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, unreachable_pub)]
 
 mod budgets;
+mod contract;
 mod hooks;
 mod isolation;
 mod loading;
