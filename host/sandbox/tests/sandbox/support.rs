@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// One engine for all tests of the process.
 pub fn sandbox() -> Arc<Sandbox> {
     static SANDBOX: OnceLock<Arc<Sandbox>> = OnceLock::new();
-    let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+    let cache = PathBuf::from(option_env!("CARGO_TARGET_TMPDIR").unwrap_or("target/tmp")).join("compiled");
     let start = || Sandbox::new(SandboxSettings { cache: Some(cache), instances: 0 }).unwrap();
     SANDBOX.get_or_init(start).clone()
 }
