@@ -24,7 +24,7 @@ fn message(bytes: usize) -> Mail {
     while text.len() < bytes {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         text.push(b'a' + ((seed >> 33) % 26) as u8);
-        if seed % 7 == 0 {
+        if seed.is_multiple_of(7) {
             text.push(b' ');
         }
     }

@@ -37,15 +37,17 @@ impl Work {
         if !self.table.is_empty() {
             hits += (self.table[hits * 4096 % self.table.len()] & 1) as usize;
         }
+        if !self.body {
+            return hits;
+        }
         let mut start = 0;
-        while self.body {
+        loop {
             let piece = mail.read(start, PIECE);
             if piece.is_empty() {
-                break;
+                return hits;
             }
             start += piece.len() as u64;
             hits += self.patterns.find_iter(&piece).count();
         }
-        hits
     }
 }
