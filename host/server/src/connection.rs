@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::buffer::Input;
+use crate::chain::Conversation;
 use crate::decide::decide;
 use crate::listen::Listening;
 use crate::node::Node;
@@ -62,6 +63,7 @@ struct Connection {
     /// Replies not yet written.
     replies: Vec<u8>,
     draft: Option<Draft>,
+    filtered: Conversation,
     /// Why the running message cannot be stored.
     spoiled: Option<Refusal>,
     /// Why the client gets no session.
@@ -151,6 +153,7 @@ async fn open(node: Arc<Node>, listening: Arc<Listening>, accepted: Accepted) ->
         input: Input::default(),
         replies: Vec::new(),
         draft: None,
+        filtered: Conversation::default(),
         spoiled: None,
         refused,
         messages: 0,
@@ -334,7 +337,7 @@ impl Connection {
                     self.draft = Some(self.node.drafts.open());
                 }
                 let (facts, transaction) = (self.session.facts(), self.session.transaction());
-                decide(&self.node, facts, transaction, &mut self.draft, question).await
+                decide(&self.node, facts, transaction, &mut self.filtered, &mut self.draft, question).await
             }
         };
         let now = self.now();
@@ -432,7 +435,14 @@ mod tests {
     }
 
     fn decision_size<'a, F: Future>(
-        _: impl FnOnce(&'a Node, &'a Facts, Option<&'a Transaction>, &'a mut Option<Draft>, Question) -> F,
+        _: impl FnOnce(
+            &'a Node,
+            &'a Facts,
+            Option<&'a Transaction>,
+            &'a mut Conversation,
+            &'a mut Option<Draft>,
+            Question,
+        ) -> F,
     ) -> usize {
         size_of::<F>()
     }

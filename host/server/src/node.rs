@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::accounts_file::AccountsFile;
 use crate::auth::Logins;
+use crate::chain;
 use crate::config::{AccountsBackend, Config};
 use crate::decide::Memory;
 use crate::deliver::usage::Usage;
@@ -49,6 +50,7 @@ pub struct Node {
     pub filters: Filters,
     /// Loads filters and changes who stands in their slots.
     pub manager: Manager,
+    pub chain: chain::Shared,
 }
 
 impl Node {
@@ -87,6 +89,7 @@ impl Node {
             tls,
             listeners: Listeners::default(),
             filters: Filters::default(),
+            chain: chain::Shared::default(),
         }))
     }
 

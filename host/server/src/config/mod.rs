@@ -275,7 +275,7 @@ impl OnFailure {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureAction {
-    /// 451 4.7.1.
+    /// 451 4.3.0.
     Defer,
     Pass,
     /// Row 35.

@@ -7,14 +7,15 @@ use std::time::Instant;
 use postwarden_mail::trace::{Received, received, with_keyword};
 use postwarden_smtp::question::{BodyType, Fate, Notify, Ret};
 use postwarden_smtp::session::{GreetingVerb, Recipient, Role, Transaction};
-use postwarden_smtp::{Answer, ForwardPath, Refusal, ReversePath};
+use postwarden_smtp::{Answer, ForwardPath, Refusal, ReversePath, reply};
+use postwarden_store::holds::NewHold;
 use postwarden_store::queue::{Envelope, NewMessage, NewRecipient, Route};
-use postwarden_store::{Draft, Id, Timestamp};
+use postwarden_store::{Draft, HoldReason, Id, Timestamp};
 
 use super::asked::Asked;
 use super::record::Record;
 use super::{hops, lookup_failed, quota, recipient, schedule, send_limit, size, store_refusal};
-use crate::chain;
+use crate::chain::{self, Changes, Conversation, Fated};
 use crate::directory::{EXPANDED_RECIPIENTS_MAX, Reach, Target, address_of};
 use crate::dns::Reverse;
 
@@ -25,18 +26,19 @@ struct Routed {
     /// For each accepted recipient: none, or why it does not get the message.
     refused: Vec<Option<Refusal>>,
     foreign: bool,
+    seen: HashSet<String>,
 }
 
 /// Takes the message or says why not. Whatever it says, there is one record of it.
-pub(super) async fn take(asked: &Asked<'_>, draft: Option<Draft>, size: u64) -> Answer {
+pub(super) async fn take(asked: &Asked<'_>, filtered: &mut Conversation, draft: Option<Draft>, size: u64) -> Answer {
     let started = Instant::now();
     let (Some(transaction), Some(draft)) = (asked.transaction, draft) else {
         tracing::error!("the end of a message without a message");
         return Answer::Refuse(Refusal::Unavailable);
     };
-    let record = Record::new(asked, transaction, size, started);
-    match check_and_store(asked, transaction, draft, size, &record).await {
-        Ok(recipients) => Answer::Taken { fate: Fate::Queued, recipients },
+    let mut record = Record::new(asked, transaction, size, started);
+    match check_and_store(asked, transaction, filtered, draft, size, &mut record).await {
+        Ok((fate, recipients)) => Answer::Taken { fate, recipients },
         Err(refusal) => {
             record.refused(&refusal).await;
             Answer::Refuse(refusal)
@@ -47,28 +49,47 @@ pub(super) async fn take(asked: &Asked<'_>, draft: Option<Draft>, size: u64) -> 
 async fn check_and_store(
     asked: &Asked<'_>,
     transaction: &Transaction,
+    filtered: &mut Conversation,
     mut draft: Draft,
     size: u64,
-    record: &Record<'_>,
-) -> Result<Vec<Option<Refusal>>, Refusal> {
+    record: &mut Record<'_>,
+) -> Result<(Fate, Vec<Option<Refusal>>), Refusal> {
     size::sender(asked, size).await?; // 26
-    let mut routed = route(asked, transaction, size).await?; // 26, 33
+    let mut routed = route(asked, transaction, &Changes::default(), size).await?; // 26, 33
     hops::check(&mut draft, asked.config.smtp.max_hops).await?;
-    chain::message(asked.node, &mut draft).await?;
+    let passed = Box::pin(chain::message(asked, filtered, &mut draft)).await;
+    record.report = filtered.report();
+    let passed = passed?; // 19, 27 to 30, 35
+    let hold = match passed.fate {
+        Fated::Queue => None,
+        Fated::Hold(hold) => Some(hold),
+        Fated::Discard(why) => {
+            record.discarded(&why).await; // 31
+            return Ok((Fate::Deleted, vec![None; transaction.recipients.len()]));
+        }
+    };
+    if passed.changes.touch_recipients() {
+        routed = route(asked, transaction, &passed.changes, size).await?;
+    }
     let refused = std::mem::take(&mut routed.refused);
     if routed.rows.is_empty() {
-        record.thrown_away().await;
-        return Ok(refused);
+        record.thrown_away(passed.changes.touch_recipients()).await;
+        return Ok((Fate::Queued, refused));
     }
+    let (fate, key, word) = match hold.as_ref().map(|hold| &hold.reason) {
+        None => (Fate::Queued, "250", "queued"),
+        Some(HoldReason::Challenge) => (Fate::Challenged, reply::CHALLENGED_BY_FILTER.key, "held"), // 32
+        Some(_) => (Fate::Quarantined, "250", "held"),
+    };
     let counted = match routed.foreign {
         true => send_limit::count(asked, size).await?, // 17
         false => send_limit::Counted::default(),
     };
-    match store(asked, transaction, draft, routed.rows, record).await {
+    match store(asked, transaction, passed.changes.sender, draft, routed.rows, hold, record).await {
         Ok(()) => {
             asked.node.queue_wake.notify_one();
-            record.stored();
-            Ok(refused)
+            record.stored(key, word);
+            Ok((fate, refused))
         }
         Err(refusal) => {
             send_limit::take_back(asked, counted).await;
@@ -78,40 +99,64 @@ async fn check_and_store(
 }
 
 /// Follows every recipient to its mailboxes and hosts. Refuses the message if nobody gets it.
-async fn route(asked: &Asked<'_>, transaction: &Transaction, size: u64) -> Result<Routed, Refusal> {
-    let sender = asked.canonical_sender();
-    let poster = asked.poster(sender.as_deref());
-    let release = schedule::release(&transaction.parameters, asked.now).unwrap_or(asked.now);
-    let lmtp = asked.role() == Role::Lmtp;
+async fn route(asked: &Asked<'_>, transaction: &Transaction, changes: &Changes, size: u64) -> Result<Routed, Refusal> {
     let mut routed = Routed::default();
-    let mut seen = HashSet::new();
     for recipient in &transaction.recipients {
+        let refusal = match changes.removes(&said(&recipient.path)) {
+            true => None,
+            false => routed.follow(asked, transaction, recipient, size).await?,
+        };
+        routed.refused.push(refusal);
+    }
+    if let Some(first) = routed.refused.iter().flatten().next()
+        && routed.refused.iter().all(Option::is_some)
+    {
+        return Err(first.clone());
+    }
+    for added in &changes.added {
+        let recipient = Recipient { path: ForwardPath::Mailbox(added.clone()), parameters: Default::default() };
+        if let Ok(Some(refusal)) | Err(refusal) = routed.follow(asked, transaction, &recipient, size).await {
+            let (id, address, reply) = (&transaction.id, address_of(added), refusal.place().row.key);
+            tracing::warn!(id, address, reply, "a recipient that a filter added does not get the message");
+        }
+    }
+    Ok(routed)
+}
+
+impl Routed {
+    /// One recipient. A refusal is the recipient's where it is the value, and the message's where it is the error.
+    async fn follow(
+        &mut self,
+        asked: &Asked<'_>,
+        transaction: &Transaction,
+        recipient: &Recipient,
+        size: u64,
+    ) -> Result<Option<Refusal>, Refusal> {
+        let sender = asked.canonical_sender();
+        let poster = asked.poster(sender.as_deref());
+        let release = schedule::release(&transaction.parameters, asked.now).unwrap_or(asked.now);
         let mailbox = recipient::mailbox_of(asked, &recipient.path).ok_or(Refusal::Unavailable)?;
-        let found = asked
-            .node
-            .directory
-            .expand(&asked.config, &mailbox, poster, Reach::Mailboxes, asked.now)
-            .await
-            .map_err(lookup_failed)?;
+        let directory = &asked.node.directory;
+        let expansion = directory.expand(&asked.config, &mailbox, poster, Reach::Mailboxes, asked.now);
+        let found = expansion.await.map_err(lookup_failed)?;
         if found.foreign {
             size::foreign_recipient(asked, size)?;
-            routed.foreign = true;
+            self.foreign = true;
             let target = Target {
                 address: address_of(&mailbox),
                 route: Route::Remote(mailbox.domain.to_string()),
                 sender: None,
                 account: None,
             };
-            routed.add(&mut seen, target, recipient, release, asked);
-            routed.refused.push(None);
-            continue;
+            self.add(target, recipient, release, asked);
+            return Ok(None);
         }
         // It was there at RCPT. Rather than bounce what can still be refused, let the client come
         // again and hear it recipient by recipient.
         if let Err(refusal) = found.verdict() {
             return Err(if transaction.recipients.len() == 1 { refusal } else { Refusal::Unavailable });
         }
-        if found.too_many || routed.rows.len().saturating_add(found.targets.len()) > EXPANDED_RECIPIENTS_MAX {
+        if found.too_many || self.rows.len().saturating_add(found.targets.len()) > EXPANDED_RECIPIENTS_MAX {
             tracing::error!(
                 address = address_of(&mailbox),
                 max = EXPANDED_RECIPIENTS_MAX,
@@ -122,30 +167,17 @@ async fn route(asked: &Asked<'_>, transaction: &Transaction, size: u64) -> Resul
         size::recipient(asked, &found.targets, size)?;
         let refusal = quota::check(asked, &found.targets, size).await.err();
         // Over SMTP a full mailbox beside others is answered by delivery, with a bounce.
-        if refusal.is_none() || !lmtp {
+        if refusal.is_none() || asked.role() != Role::Lmtp {
             for target in found.targets {
-                routed.add(&mut seen, target, recipient, release, asked);
+                self.add(target, recipient, release, asked);
             }
         }
-        routed.refused.push(refusal);
+        Ok(refusal)
     }
-    match routed.refused.iter().flatten().next() {
-        Some(first) if routed.refused.iter().all(Option::is_some) => Err(first.clone()),
-        _ => Ok(routed),
-    }
-}
 
-impl Routed {
     /// A mailbox gets a message once, however many ways lead to it.
-    fn add(
-        &mut self,
-        seen: &mut HashSet<String>,
-        target: Target,
-        recipient: &Recipient,
-        due: Timestamp,
-        asked: &Asked<'_>,
-    ) {
-        if !seen.insert(target.address.clone()) {
+    fn add(&mut self, target: Target, recipient: &Recipient, due: Timestamp, asked: &Asked<'_>) {
+        if !self.seen.insert(target.address.clone()) {
             return;
         }
         let expire = Timestamp::try_from(asked.config.delivery.expire.as_millis()).unwrap_or(Timestamp::MAX);
@@ -172,8 +204,10 @@ impl Routed {
 async fn store(
     asked: &Asked<'_>,
     transaction: &Transaction,
+    sender: Option<String>,
     draft: Draft,
     recipients: Vec<NewRecipient>,
+    hold: Option<NewHold>,
     record: &Record<'_>,
 ) -> Result<(), Refusal> {
     let id: Id = transaction.id.parse().map_err(|error: postwarden_store::Error| {
@@ -182,12 +216,12 @@ async fn store(
     })?;
     let message = NewMessage {
         id,
-        envelope: envelope(asked, transaction),
+        envelope: Envelope { sender: sender.unwrap_or_else(|| sender_of(transaction)), ..envelope(asked, transaction) },
         trace: trace(asked, transaction),
         content: draft,
         recipients,
-        hold: None,
-        history: Some(record.history("received")),
+        history: Some(record.taken(hold.as_ref())),
+        hold,
     };
     asked.node.store.accept(message).await.map_err(|error| {
         tracing::error!(%error, id = transaction.id, "a message could not be stored; the client is asked to try again");

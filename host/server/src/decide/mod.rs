@@ -26,12 +26,14 @@ mod space;
 pub(crate) mod tests;
 mod verify;
 
+use postwarden_sandbox::Hook;
 use postwarden_smtp::session::{Facts, Transaction};
 use postwarden_smtp::{Answer, Question, Refusal};
 use postwarden_store::Draft;
 
+use crate::chain::{self, Conversation};
 use crate::node::Node;
-use asked::Asked;
+pub(crate) use asked::Asked;
 pub use size::announced as announced_size;
 
 /// What decisions remember from one to the next.
@@ -45,21 +47,30 @@ pub struct Memory {
 type Check = Result<(), Refusal>;
 
 /// Decides one question of one session. `draft` is the content of the running transaction; it is
-/// taken by `Question::Message`. Never panics, never waits longer than the limits of what it asks.
+/// taken by `Question::Message`; `filtered` is what the filters know of the connection. Never panics, never waits longer than the limits of what it asks.
 pub async fn decide(
     node: &Node,
     facts: &Facts,
     transaction: Option<&Transaction>,
+    filtered: &mut Conversation,
     draft: &mut Option<Draft>,
     question: Question,
 ) -> Answer {
-    decide_at(Asked::new(node, facts, transaction, node.now()), draft, question).await
+    decide_at(Asked::new(node, facts, transaction, node.now()), filtered, draft, question).await
 }
 
-async fn decide_at(asked: Asked<'_>, draft: &mut Option<Draft>, question: Question) -> Answer {
+async fn decide_at(
+    asked: Asked<'_>,
+    filtered: &mut Conversation,
+    draft: &mut Option<Draft>,
+    question: Question,
+) -> Answer {
     match question {
-        Question::Connect => answer(login::at_connect(&asked)),
-        Question::Greeting => Answer::Proceed,
+        Question::Connect => answer(match login::at_connect(&asked) {
+            Ok(()) => Box::pin(chain::connection(&asked, filtered, Hook::Connect)).await,
+            refused => refused,
+        }),
+        Question::Greeting => answer(Box::pin(chain::connection(&asked, filtered, Hook::Greeting)).await),
         Question::Password { user, authorization, password } => {
             login::password(&asked, &user, &authorization, password).await
         }
@@ -68,21 +79,35 @@ async fn decide_at(asked: Asked<'_>, draft: &mut Option<Draft>, question: Questi
             login::scram_outcome(&asked, &user, &authorization, proven).await
         }
         Question::Sender { path, parameters } => {
-            let check = sender::check(&asked, &path, &parameters).await;
+            let check = match sender::check(&asked, &path, &parameters).await {
+                Ok(()) => Box::pin(chain::sender(&asked, filtered, &path, &parameters)).await,
+                refused => refused,
+            };
             if let Err(refusal) = &check {
                 record::sender_refused(&asked, &path, refusal);
             }
             answer(check)
         }
-        Question::Recipient { path, parameters: _ } => {
-            let check = recipient::check(&asked, &path).await;
+        Question::Recipient { path, parameters } => {
+            let (check, why) = match recipient::check(&asked, &path).await {
+                Ok(()) => {
+                    let check = Box::pin(chain::recipient(&asked, filtered, &path, &parameters)).await;
+                    let why = check.as_ref().err().map(|_| filtered.report());
+                    (check, why)
+                }
+                refused => (refused, None),
+            };
             if let Err(refusal) = &check {
-                record::recipient_refused(&asked, &path, refusal).await;
+                record::recipient_refused(&asked, &path, refusal, why).await;
             }
             answer(check)
         }
         Question::Content => answer(space::check(&asked)),
-        Question::Message { size } => message::take(&asked, draft.take(), size).await,
+        Question::Message { size } => {
+            let answer = message::take(&asked, filtered, draft.take(), size).await;
+            chain::outcome(&asked, filtered, &answer);
+            answer
+        }
         Question::Verify { argument } => verify::verify(&asked, &argument).await,
         Question::Expand { argument } => expand::expand(&asked, &argument).await,
     }

@@ -4,11 +4,13 @@
 use std::time::Instant;
 
 use postwarden_smtp::session::Transaction;
-use postwarden_smtp::{ForwardPath, Refusal, ReversePath};
-use postwarden_store::HistoryRecord;
+use postwarden_smtp::{ForwardPath, Refusal, ReversePath, reply};
+use postwarden_store::holds::NewHold;
+use postwarden_store::{HistoryRecord, HoldReason};
 
 use super::asked::Asked;
 use super::message::{said, sender_of};
+use crate::chain::Report;
 use crate::directory::address_of;
 
 /// Recipients that a record names.
@@ -19,22 +21,35 @@ pub(super) struct Record<'a> {
     transaction: &'a Transaction,
     size: u64,
     started: Instant,
+    /// What its filters said.
+    pub(super) report: Report,
 }
 
 impl<'a> Record<'a> {
     pub(super) fn new(asked: &'a Asked<'a>, transaction: &'a Transaction, size: u64, started: Instant) -> Self {
-        Self { asked, transaction, size, started }
+        Self { asked, transaction, size, started, report: Report::default() }
     }
 
     /// The message is stored; its history was written with it.
-    pub(super) fn stored(&self) {
-        self.summary("250", "queued");
+    pub(super) fn stored(&self, reply: &str, fate: &str) {
+        self.summary(reply, fate);
+    }
+
+    /// Row 31: a filter or the score threw it away.
+    pub(super) async fn discarded(&self, why: &str) {
+        let reply = reply::DELETED_BY_FILTER.key;
+        self.summary(reply, "deleted");
+        let (reply, detail) = (reply.to_owned(), why.to_owned());
+        self.note(HistoryRecord { reply, detail, ..self.history("deleted") }).await;
     }
 
     /// All its recipients are such that take mail and throw it away.
-    pub(super) async fn thrown_away(&self) {
+    pub(super) async fn thrown_away(&self, filtered: bool) {
         self.summary("250", "deleted");
-        let detail = "unknown-users = \"discard\", or a list without members";
+        let detail = match filtered {
+            true => "its filters left it no recipient",
+            false => "unknown-users = \"discard\", or a list without members",
+        };
         self.note(HistoryRecord { detail: detail.to_owned(), ..self.history("deleted") }).await;
     }
 
@@ -44,7 +59,15 @@ impl<'a> Record<'a> {
         self.note(HistoryRecord { reply: reply.to_owned(), ..self.history("refused") }).await;
     }
 
-    pub(super) fn history(&self, event: &str) -> HistoryRecord {
+    /// Of a message that is stored: queued, or held.
+    pub(super) fn taken(&self, hold: Option<&NewHold>) -> HistoryRecord {
+        let Some(hold) = hold else { return self.history("received") };
+        let challenge = hold.reason == HoldReason::Challenge;
+        let reply = if challenge { reply::CHALLENGED_BY_FILTER.key.to_owned() } else { String::new() };
+        HistoryRecord { reply, detail: hold.detail.clone(), ..self.history("held") }
+    }
+
+    fn history(&self, event: &str) -> HistoryRecord {
         HistoryRecord {
             time: self.asked.now,
             id: self.transaction.id.clone(),
@@ -53,7 +76,8 @@ impl<'a> Record<'a> {
             sender: sender_of(self.transaction),
             recipients: self.recipients().collect(),
             size: self.size,
-            facts: serde_json::json!({ "microseconds": self.microseconds() }),
+            detail: self.report.summary.clone(),
+            facts: facts(&self.report, Some(self.microseconds())),
             ..HistoryRecord::default()
         }
     }
@@ -79,6 +103,8 @@ impl<'a> Record<'a> {
             size = self.size,
             reply,
             fate,
+            score = (!self.report.filters.is_empty()).then_some(self.report.score),
+            filters = Some(self.report.summary.as_str()).filter(|summary| !summary.is_empty()),
             microseconds = self.microseconds(),
         );
     }
@@ -91,6 +117,22 @@ impl<'a> Record<'a> {
     fn microseconds(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
+}
+
+/// What the history keeps besides its columns.
+fn facts(report: &Report, microseconds: Option<u64>) -> serde_json::Value {
+    let mut facts = serde_json::Map::new();
+    if let Some(microseconds) = microseconds {
+        facts.insert("microseconds".to_owned(), microseconds.into());
+    }
+    if !report.filters.is_empty() {
+        facts.insert("score".to_owned(), report.score.into());
+        facts.insert("filters".to_owned(), report.filters.clone().into());
+    }
+    if report.omitted > 0 {
+        facts.insert("filters-omitted".to_owned(), report.omitted.into());
+    }
+    facts.into()
 }
 
 /// MAIL was refused: there is no transaction yet, and no id.
@@ -110,7 +152,12 @@ pub(super) fn sender_refused(asked: &Asked<'_>, path: &ReversePath, refusal: &Re
 }
 
 /// RCPT was refused. The history takes it under the id the client was told, within a budget.
-pub(super) async fn recipient_refused(asked: &Asked<'_>, path: &ForwardPath, refusal: &Refusal) {
+pub(super) async fn recipient_refused(
+    asked: &Asked<'_>,
+    path: &ForwardPath,
+    refusal: &Refusal,
+    report: Option<Report>,
+) {
     let Some(transaction) = asked.transaction else { return };
     let recipient = said(path);
     let reply = refusal.place().row.key;
@@ -137,7 +184,8 @@ pub(super) async fn recipient_refused(asked: &Asked<'_>, path: &ForwardPath, ref
         recipients: vec![recipient],
         size: transaction.parameters.size.unwrap_or(0),
         reply: reply.to_owned(),
-        ..HistoryRecord::default()
+        detail: report.as_ref().map(|report| report.summary.clone()).unwrap_or_default(),
+        facts: report.as_ref().map(|report| facts(report, None)).unwrap_or_default(),
     };
     if let Err(error) = asked.node.store.note(record).await {
         tracing::warn!(%error, id = transaction.id, "the history misses a refused recipient");

@@ -1,11 +1,13 @@
 //! The filters of this server: one slot for each, in the order of the chain. Who stands in a slot changes while mail
 //! flows; what a message does with them is in `chain`.
 
+pub mod breaker;
 pub mod load;
 pub mod manager;
 pub mod record;
 pub mod services;
 mod slot;
+pub mod stats;
 pub mod watch;
 
 use std::sync::Arc;

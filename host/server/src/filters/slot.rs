@@ -1,14 +1,16 @@
 //! One filter's place in the chain: what the operator wrote about it, the version that stands in it, those before
 //! it, and a candidate. Holds and swaps; loads nothing and runs nothing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use async_trait::async_trait;
-use postwarden_sandbox::{Call, Evaluation, Hook};
+use postwarden_sandbox::{Call, Cause, Evaluation, Hook};
 use postwarden_store::Timestamp;
 
+use super::breaker::Breaker;
+use super::stats::Stats;
 use crate::config;
 
 /// Versions kept in memory, the standing one among them.
@@ -58,6 +60,9 @@ pub struct Slot {
     standing: ArcSwapOption<Version>,
     /// Oldest first; the last one stands. Who changes it changes `standing` under the same lock.
     versions: Mutex<VecDeque<Arc<Version>>>,
+    /// One for each hook: calls that work at one say nothing about another.
+    breakers: Mutex<BTreeMap<Hook, Breaker>>,
+    pub stats: Stats,
 }
 
 impl Slot {
@@ -68,6 +73,8 @@ impl Slot {
             canary: ArcSwapOption::empty(),
             versions: Mutex::new(standing.iter().cloned().collect()),
             standing: ArcSwapOption::new(standing),
+            breakers: Mutex::default(),
+            stats: Stats::default(),
         })
     }
 
@@ -94,6 +101,31 @@ impl Slot {
             versions.pop_front();
         }
         self.standing.store(Some(version));
+    }
+
+    /// Why this version is not asked at this hook now, if its breaker is open.
+    pub fn gate(&self, version: &Version, hook: Hook, now: Timestamp) -> Option<Cause> {
+        let settings = self.config.load().breaker;
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        breakers.get_mut(&hook)?.gate(&version.id, now, &settings)
+    }
+
+    /// The result of a call of this version. True: its breaker has opened just now.
+    pub fn note(&self, version: &Version, hook: Hook, failed: Option<Cause>, now: Timestamp) -> bool {
+        // A version that stands no more has nothing left to lose.
+        if self.standing.load().as_ref().is_none_or(|standing| standing.id != version.id) {
+            return false;
+        }
+        let settings = self.config.load().breaker;
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        breakers.entry(hook).or_default().note(&version.id, failed, now, &settings)
+    }
+
+    /// Calls of some hook are answered by `on-failure` for now.
+    pub fn breaker_open(&self) -> bool {
+        let Some(standing) = self.standing() else { return false };
+        let breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        breakers.values().any(|breaker| breaker.is_open(&standing.id))
     }
 
     /// Makes the version before the standing one stand, and forgets the standing one. None: there is none before.

@@ -4,6 +4,7 @@
 //! `policies.txt` holds sessions as decisions see them; its head says how to read it.
 
 pub(crate) mod fake;
+mod filters;
 mod script;
 
 use std::sync::atomic::Ordering;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use postwarden_smtp::question::{DeliverBy, Hold, Login, RecipientParameters, Secret};
+use postwarden_smtp::question::{DeliverBy, Fate, Hold, Login, RecipientParameters, Secret};
 use postwarden_smtp::session::{Facts, Greeting, GreetingVerb, Recipient, Transaction};
 use postwarden_smtp::{Answer, ForwardPath, Question, ReversePath, SenderParameters};
 use postwarden_store::queue::Route;
@@ -13,6 +13,7 @@ use postwarden_store::{Error, Store, Timestamp};
 use super::super::{Asked, decide_at};
 use super::fake::{Fake, lock};
 use crate::auth::{Kind, make_password};
+use crate::chain::Conversation;
 use crate::config::read;
 use crate::directory::address;
 use crate::node::Node;
@@ -42,9 +43,12 @@ pub(super) struct Scene {
     pub(super) node: Arc<Node>,
     pub(super) fake: Arc<Fake>,
     facts: Facts,
+    pub(super) filtered: Conversation,
     pub(super) transaction: Option<Transaction>,
     pub(super) now: Timestamp,
     folder: tempfile::TempDir,
+    pub(super) calls: super::filters::Calls,
+    pub(super) scripts: super::filters::Scripts,
 }
 
 pub(super) fn scenes(text: &str) -> Vec<(String, Vec<&str>)> {
@@ -84,7 +88,10 @@ impl Scene {
         let config = read::parse(&text, &folder.path().join("test.toml"))
             .unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
         let store: Arc<dyn Store> = Arc::clone(&fake) as _;
+        let slots =
+            config.config.filters.iter().map(|filter| crate::filters::Slot::new(filter.clone(), None)).collect();
         let node = Node::new(config.config, store, postwarden_store::Ids::new(1)).unwrap();
+        node.filters.set(slots);
         let facts = Facts {
             session_id: "session".to_owned(),
             listener: "mx".to_owned(),
@@ -94,7 +101,17 @@ impl Scene {
             tls: None,
             login: None,
         };
-        Self { node, fake, facts, transaction: None, now: 1_800_000_000_000, folder }
+        Self {
+            node,
+            fake,
+            facts,
+            filtered: Conversation::default(),
+            transaction: None,
+            now: 1_800_000_000_000,
+            folder,
+            calls: Default::default(),
+            scripts: Default::default(),
+        }
     }
 
     pub(super) fn client(&mut self, ip: &str, listener: &str) {
@@ -108,9 +125,9 @@ impl Scene {
         self.facts.login = Some(Login { account: account.to_owned() });
     }
 
-    async fn ask(&self, question: Question) -> Answer {
+    pub(super) async fn ask(&mut self, question: Question) -> Answer {
         let asked = Asked::new(&self.node, &self.facts, self.transaction.as_ref(), self.now);
-        decide_at(asked, &mut None, question).await
+        decide_at(asked, &mut self.filtered, &mut None, question).await
     }
 
     pub(super) async fn mail(&mut self, path: &str, parameters: SenderParameters) -> Answer {
@@ -149,7 +166,7 @@ impl Scene {
             transaction.id = self.node.next_id();
         }
         let asked = Asked::new(&self.node, &self.facts, self.transaction.as_ref(), self.now);
-        let answer = decide_at(asked, &mut draft, Question::Message { size }).await;
+        let answer = decide_at(asked, &mut self.filtered, &mut draft, Question::Message { size }).await;
         assert!(draft.is_none(), "the draft was not taken");
         answer
     }
@@ -159,7 +176,10 @@ impl Scene {
         let (node, facts, now) = (Arc::clone(&self.node), self.facts.clone(), self.now);
         let password = Secret(plain.as_bytes().to_vec());
         let question = Question::Password { user: user.to_owned(), authorization: String::new(), password };
-        async move { decide_at(Asked::new(&node, &facts, None, now), &mut None, question).await }
+        async move {
+            let asked = Asked::new(&node, &facts, None, now);
+            decide_at(asked, &mut Conversation::default(), &mut None, question).await
+        }
     }
 
     async fn order(&mut self, order: &str) -> String {
@@ -176,6 +196,11 @@ impl Scene {
             ["after", seconds] => self.now += seconds.parse::<i64>().unwrap() * 1000,
             ["fill", account, bytes] => self.fill(account, bytes.parse().unwrap()),
             ["store", state] => self.store(state),
+            ["GREET"] => return told(&self.ask(Question::Greeting).await),
+            ["LETTER", ..] => return told(&self.data(rest.replace('|', "\r\n").as_bytes()).await),
+            ["filter" | "canary" | "install", ..] => self.script(&words),
+            ["CALLS"] => return std::mem::take(&mut *lock(&self.calls)).join(" "),
+            ["KEPT"] => return self.kept().await,
             ["CONNECT"] => return told(&self.ask(Question::Connect).await),
             ["AUTH", user, plain] => return self.auth(user, plain).await,
             ["MAIL", path, parameters @ ..] => {
@@ -226,7 +251,7 @@ impl Scene {
         self.node.directory.forget();
     }
 
-    async fn auth(&self, user: &str, plain: &str) -> String {
+    async fn auth(&mut self, user: &str, plain: &str) -> String {
         let password = Secret(plain.as_bytes().to_vec());
         let question = Question::Password { user: user.to_owned(), authorization: String::new(), password };
         told(&self.ask(question).await)
@@ -285,9 +310,13 @@ fn told(answer: &Answer) -> String {
         Answer::Refuse(refusal) => format!("{refusal:?}"),
         Answer::LoggedIn(login) => login.account.clone(),
         Answer::Scram(_) => "verifier".to_owned(),
-        Answer::Taken { recipients, .. } => recipients
-            .iter()
-            .map(|one| one.as_ref().map_or("taken".to_owned(), |refusal| format!("{refusal:?}")))
+        Answer::Taken { fate, recipients } => Some(fate)
+            .filter(|fate| **fate != Fate::Queued)
+            .map(|fate| format!("{fate:?}"))
+            .into_iter()
+            .chain(
+                recipients.iter().map(|one| one.as_ref().map_or("taken".to_owned(), |refusal| format!("{refusal:?}"))),
+            )
             .collect::<Vec<_>>()
             .join(" "),
         Answer::Text(text) => text.clone(),
