@@ -7,4 +7,5 @@ pub mod address;
 pub mod date;
 pub mod dsn;
 pub mod header;
+pub mod mime;
 pub mod trace;

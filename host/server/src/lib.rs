@@ -12,6 +12,7 @@ pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod connection;
+pub mod content;
 pub mod decide;
 pub mod deliver;
 pub mod dev;
