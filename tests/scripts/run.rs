@@ -3,9 +3,12 @@
 use super::parse::{Script, Step, matches};
 use crate::harness::{Client, Server, process, server, template};
 
+/// The filter that does what its settings say (`tests/guests/puppet`).
+const PUPPET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/frozen/0.1/puppet.wasm");
+
 /// Runs the script in this profile; panics with file, line and conversation where it does not hold.
 pub fn script(script: &Script, profile: &str) {
-    let config = with_profile(&script.config, profile);
+    let config = with_profile(&script.config.replace("{puppet}", PUPPET), profile);
     let mut server = Server::prepare(&config);
     for command in &script.cli {
         let arguments: Vec<&str> = command.split_whitespace().collect();

@@ -37,3 +37,6 @@ pub use limits::Limits;
 pub use load::{LoadError, LoadReport, Source};
 pub use services::{DnsAnswer, DnsError, DnsRecord, Services, StateError};
 pub use verdict::{Edit, Objection, Reason, Score, Verdict};
+
+/// Log targets of the engine, by their beginnings: below `warn` they say nothing to an operator, and that at length.
+pub const ENGINE_LOG_TARGETS: [&str; 3] = ["wasmtime", "cranelift", "regalloc"];

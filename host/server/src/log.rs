@@ -43,7 +43,15 @@ pub fn set_level(config: &Log) -> anyhow::Result<()> {
 }
 
 fn filter(config: &Log) -> anyhow::Result<EnvFilter> {
-    EnvFilter::try_new(&config.level).with_context(|| format!("log.level: {:?} is no level", config.level))
+    let mut filter =
+        EnvFilter::try_new(&config.level).with_context(|| format!("log.level: {:?} is no level", config.level))?;
+    // Who writes directives may want to see the engine.
+    if matches!(config.level.as_str(), "info" | "debug" | "trace") {
+        for target in postwarden_sandbox::ENGINE_LOG_TARGETS {
+            filter = filter.add_directive(format!("{target}=warn").parse()?);
+        }
+    }
+    Ok(filter)
 }
 
 /// A panic ends one task; what it was must still be seen where everything else is.

@@ -49,7 +49,7 @@ pub struct Node {
     pub listeners: Listeners,
     pub filters: Filters,
     /// Loads filters and changes who stands in their slots.
-    pub manager: Manager,
+    pub manager: Arc<Manager>,
     pub chain: chain::Shared,
 }
 
@@ -69,7 +69,7 @@ impl Node {
         let services = FilterServices { store: Arc::clone(&store), dns: Arc::clone(&dns) };
         let folder = config.data_dir.join("filters");
         let loader = SandboxLoader::new(folder.join("compiled"), Arc::new(services));
-        let manager = Manager::new(folder, Box::new(loader));
+        let manager = Arc::new(Manager::new(folder, Box::new(loader)));
         Ok(Arc::new(Self {
             name: name(&config),
             started: Instant::now(),

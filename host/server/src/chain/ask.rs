@@ -1,5 +1,6 @@
 //! One call of one filter: the breaker before it, its canary beside it, and totals, log and breaker after it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use postwarden_sandbox::{Call, Cause, Evaluation, Failure, Hook, Level, Limits, Verdict};
@@ -7,13 +8,14 @@ use postwarden_store::Timestamp;
 
 use super::conversation::Pinned;
 use super::decision::text;
-use crate::filters::Version;
+use crate::filters::{Manager, Version};
 
 /// What the sandbox gets beyond its own deadlines before the call counts as failed.
 const CALL_GRACE: Duration = Duration::from_secs(1);
 
 /// The standing version's answer, and that of the canary if one was drawn.
 pub(super) async fn ask(
+    manager: &Arc<Manager>,
     pinned: &Pinned,
     call: Call,
     canary_notes: super::conversation::Notes,
@@ -46,22 +48,32 @@ pub(super) async fn ask(
     // The server's own faults are no reason to doubt a filter.
     let blamed = evaluation.verdict.as_ref().err().map(|failure| failure.cause).filter(|cause| *cause != Cause::Host);
     if pinned.slot.note(version, hook, blamed, now) {
-        let filter = pinned.slot.name.as_str();
-        match pinned.slot.rollback_from(version) {
-            Some(previous) => tracing::error!(
-                filter,
-                version = version.short(),
-                previous = previous.short(),
-                "a filter keeps failing: the version before it stands again"
-            ),
-            None => tracing::error!(
-                filter,
-                version = version.short(),
-                "a filter keeps failing, and there is no version before it: on-failure answers for it"
-            ),
-        }
+        give_up(manager, pinned, version);
     }
     (evaluation, canary)
+}
+
+/// Back to the version before, which also stands after a restart.
+fn give_up(manager: &Arc<Manager>, pinned: &Pinned, version: &Arc<Version>) {
+    let filter = pinned.slot.name.as_str();
+    let Some(previous) = pinned.slot.rollback_from(version) else {
+        let version = version.short();
+        tracing::error!(
+            filter,
+            version,
+            "a filter keeps failing, and there is no version before it: on-failure answers"
+        );
+        return;
+    };
+    let (version, manager, name) = (Arc::clone(version), Arc::clone(manager), filter.to_owned());
+    let (from, to) = (version.short(), previous.short());
+    tracing::error!(
+        filter,
+        version = from,
+        previous = to,
+        "a filter keeps failing: the version before it stands again"
+    );
+    tokio::task::spawn_blocking(move || manager.noticed_rollback(&name, &version, &previous));
 }
 
 async fn run(version: &Version, call: Call, limits: &Limits) -> Evaluation {

@@ -87,9 +87,11 @@ impl Decisions {
                 }),
             );
         }
-        self.tell(pinned, evaluation);
+        self.tell(pinned, hook, evaluation);
         let bytes = decision.to_string().len();
-        if self.kept.len() >= DECISIONS_MAX || self.bytes.saturating_add(bytes) > DECISIONS_BYTES_MAX {
+        // A thousand recipients must not crowd out what is said about the message.
+        let share = if hook == Hook::Message { 1 } else { 2 };
+        if self.kept.len() >= DECISIONS_MAX / share || self.bytes.saturating_add(bytes) > DECISIONS_BYTES_MAX / share {
             self.omitted = self.omitted.saturating_add(1);
             return;
         }
@@ -108,12 +110,13 @@ impl Decisions {
     }
 
     /// Plain passes are not worth a word.
-    fn tell(&mut self, pinned: &Pinned, evaluation: &Evaluation) {
+    fn tell(&mut self, pinned: &Pinned, hook: Hook, evaluation: &Evaluation) {
         let mut sentence = match &evaluation.verdict {
             Ok(verdict) => describe(verdict),
             Err(failure) => format!("failed ({})", failure.cause),
         };
-        if sentence == "pass" && evaluation.scores.is_empty() {
+        let crowded = hook != Hook::Message && self.summary.chars().count() > SUMMARY_CHARACTERS_MAX / 2;
+        if crowded || (sentence == "pass" && evaluation.scores.is_empty()) {
             return;
         }
         for score in evaluation.scores.iter().take(5) {

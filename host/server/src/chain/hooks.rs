@@ -113,7 +113,7 @@ pub(super) async fn run(
             shadow: filter.config.shadow,
         };
         let canary_notes = filter.canary.as_ref().map(|_| state.notes(name, true)).unwrap_or_default();
-        let (mut evaluation, mut canary) = ask(filter, call, canary_notes, asked.now).await;
+        let (mut evaluation, mut canary) = ask(&asked.node.manager, filter, call, canary_notes, asked.now).await;
         state.keep_notes(name, false, &mut evaluation);
         if let Some(canary) = &mut canary {
             state.keep_notes(name, true, canary);

@@ -40,13 +40,14 @@ pub(crate) fn outcome(asked: &Asked<'_>, known: &mut Conversation, answer: &Answ
         shadow: false,
     };
     let notes: Vec<_> = pinned.iter().map(|filter| state.notes(&filter.slot.name, false)).collect();
+    let manager = Arc::clone(&asked.node.manager);
     let (running, now) = (Arc::clone(&shared.outcomes_running), asked.now);
     tokio::spawn(async move {
         let _waiting = waiting;
         let Ok(_running) = running.acquire().await else { return };
         for (filter, notes) in pinned.iter().zip(notes).filter(|(filter, _)| filter.answers(Hook::Outcome)) {
             let call = Call { notes, shadow: filter.config.shadow, ..call.clone() };
-            ask(filter, call, Default::default(), now).await;
+            ask(&manager, filter, call, Default::default(), now).await;
         }
     });
 }
