@@ -154,6 +154,9 @@ impl Operation for ReloadFilter {
 #[serde(deny_unknown_fields)]
 pub struct RollbackFilter {
     pub name: String,
+    /// The beginning of an earlier version's id, or of its component's digest; none: the version before.
+    #[serde(default)]
+    pub to: Option<String>,
 }
 
 impl Operation for RollbackFilter {
@@ -163,7 +166,7 @@ impl Operation for RollbackFilter {
 
     async fn run(self, parts: &Parts<'_>) -> Result<VersionView, Refused> {
         let node = node(parts)?;
-        let version = node.manager.rollback(&node.filters, &self.name).await.map_err(refused)?;
+        let version = node.manager.rollback(&node.filters, &self.name, self.to.as_deref()).await.map_err(refused)?;
         Ok(VersionView::from(version.as_ref()))
     }
 }
@@ -217,7 +220,7 @@ impl Operation for FilterHistory {
 
     async fn run(self, parts: &Parts<'_>) -> Result<Vec<Event>, Refused> {
         let node = node(parts)?;
-        let mut events = node.manager.history(&self.name);
+        let mut events = node.manager.record(&self.name).events;
         if events.is_empty() && node.filters.slot(&self.name).is_none() {
             return Err(unknown(node, &self.name));
         }

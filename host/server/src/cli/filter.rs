@@ -31,8 +31,15 @@ enum Action {
 Example:
   cargo build --release --target wasm32-wasip2 && postwarden filter reload footer")]
     Reload(Named),
-    /// Make the version before stand again
-    Rollback(Named),
+    /// Make the version before stand again. What was newer is loaded again only by "filter reload" or when its file
+    /// changes
+    Rollback {
+        /// The filter's name in the configuration
+        name: String,
+        /// An earlier one of the last five: the beginning of its version or of its component's digest
+        #[arg(long, value_name = "DIGEST")]
+        to: Option<String>,
+    },
     /// What happened to a filter's versions, newest first
     History(Named),
     /// Make the canary the version that stands
@@ -71,8 +78,8 @@ impl Command {
                 let what = if reply.changed { "stands" } else { "stood already; the file has not changed" };
                 said(out, &reply.version, what)?;
             }
-            Action::Rollback(Named { name }) => {
-                said(out, &server.call(RollbackFilter { name })?, "stands again")?;
+            Action::Rollback { name, to } => {
+                said(out, &server.call(RollbackFilter { name, to })?, "stands again")?;
             }
             Action::Promote(Named { name }) => {
                 let version = server.call(PromoteCanary { name })?;

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedMutexGuard};
 
 use super::load::{Loader, read};
-use super::record::{Chosen, Event, Folder, Record};
+use super::record::{Chosen, Folder, Kept, Record};
 use super::slot::{Canary, Slot, Version};
 use super::{Filters, builtin};
 use crate::config::{self, Config};
+
+#[cfg(test)]
+mod tests;
 
 /// Files looked at for a change, of one filter.
 const WATCHED_MAX: usize = 10_000;
@@ -22,12 +25,15 @@ pub struct Manager {
     folder: PathBuf,
     loader: Box<dyn Loader>,
     /// One change at a time.
-    changing: tokio::sync::Mutex<()>,
+    changing: Arc<tokio::sync::Mutex<()>>,
     /// As they were when they were last loaded or refused.
     seen: Mutex<HashMap<String, Seen>>,
     /// Told when other files are to be watched.
     pub(super) moved: Notify,
 }
+
+/// Who changed something: a changed file.
+const FILE: &str = "file";
 
 type Seen = Vec<(PathBuf, Option<(u64, SystemTime)>)>;
 
@@ -41,8 +47,13 @@ pub struct Refused {
 
 /// Loaded beside what runs; nothing has changed yet.
 pub struct Prepared {
-    filters: Vec<(config::Filter, Ready, Option<Canary>)>,
+    filters: Vec<(config::Filter, Ready, Option<Candidate>)>,
+    /// Nothing else changes until this was committed or given up.
+    _turn: OwnedMutexGuard<()>,
 }
+
+/// To be asked beside, with its bytes to be kept.
+type Candidate = (Canary, Vec<u8>);
 
 enum Ready {
     /// To be installed, with its bytes to be kept.
@@ -53,13 +64,13 @@ enum Ready {
 
 impl Manager {
     pub fn new(folder: PathBuf, loader: Box<dyn Loader>) -> Self {
-        Self { folder, loader, changing: tokio::sync::Mutex::default(), seen: Mutex::default(), moved: Notify::new() }
+        Self { folder, loader, changing: Arc::default(), seen: Mutex::default(), moved: Notify::new() }
     }
 
     /// Loads everything a configuration names. With `start`, a version that was kept stands in for one that is broken.
     pub async fn prepare(&self, filters: &Filters, config: &Config, start: bool) -> Result<Prepared, Vec<Refused>> {
-        let _turn = self.changing.lock().await;
-        let mut prepared = Prepared { filters: Vec::new() };
+        let turn = Arc::clone(&self.changing).lock_owned().await;
+        let mut prepared = Prepared { filters: Vec::new(), _turn: turn };
         let mut refused = Vec::new();
         for filter in config.filters.iter().filter(|filter| is_here(filter)) {
             self.look(filter);
@@ -69,11 +80,11 @@ impl Manager {
                     Ok(canary) => prepared.filters.push((filter.clone(), ready, canary)),
                     Err(message) => refused.push(Refused { name: filter.name.clone(), message }),
                 },
-                Err(message) => {
-                    self.note(&filter.name, "refused", if start { "start" } else { "configuration" }, None, &message);
-                    refused.push(Refused { name: filter.name.clone(), message });
-                }
+                Err(message) => refused.push(Refused { name: filter.name.clone(), message }),
             }
+        }
+        for Refused { name, message } in &refused {
+            self.note(name, "refused", if start { "start" } else { "configuration" }, None, message);
         }
         if refused.is_empty() { Ok(prepared) } else { Err(refused) }
     }
@@ -94,7 +105,7 @@ impl Manager {
                 Ready::Stands(version) if slot.standing().is_none() => slot.install(version),
                 Ready::Stands(_) => {}
             }
-            slot.canary.store(canary.map(Arc::new));
+            self.ask_beside(&slot, canary, by);
             slots.push(slot);
         }
         filters.set(slots);
@@ -104,32 +115,41 @@ impl Manager {
     async fn ready(&self, filter: &config::Filter, slot: Option<&Slot>, start: bool) -> Result<Ready, String> {
         let folder = self.folder(&filter.name);
         let record = folder.read();
-        let error = match self.load_wanted(filter, &record).await {
-            Ok((version, bytes)) => {
-                let standing = slot.and_then(Slot::standing);
-                if let Some(standing) = standing.filter(|standing| standing.id == version.id) {
-                    return Ok(Ready::Stands(standing));
-                }
-                if record.rolled_back.as_ref() != Some(&version.id) {
-                    return Ok(Ready::Loaded(version, bytes));
-                }
-                if let Some(standing) = slot.and_then(Slot::standing) {
-                    return Ok(Ready::Stands(standing));
-                }
-                format!("version {} was rolled back", version.short())
-            }
-            Err(error) => error,
-        };
+        let loaded = self.load_wanted(filter, &record).await;
         if !start {
-            return Err(error);
+            let (version, bytes) = loaded?;
+            return Ok(match slot.and_then(Slot::standing) {
+                Some(standing) if standing.id == version.id || record.rolled_back.contains(&version.id) => {
+                    Ready::Stands(standing)
+                }
+                _ => Ready::Loaded(version, bytes),
+            });
         }
-        let Some(kept) = record.versions.last() else { return Err(error) };
-        let path = folder.component(&kept.component);
-        let bytes = read(&path).await.map_err(|second| format!("{error}; the version kept before: {second}"))?;
-        let version = self.loader.load(filter, bytes, &kept.source).await;
-        let version = version.map_err(|second| format!("{error}; the version kept before: {second}"))?;
-        tracing::error!(filter = filter.name, version = version.short(), "{error}: the version kept before stands");
-        Ok(Ready::Stands(version))
+        let kept = record.versions.last();
+        match (loaded, kept) {
+            (Ok((version, _)), Some(kept)) if record.rolled_back.contains(&version.id) => {
+                tracing::warn!(filter = filter.name, version = version.short(), "this version was rolled back");
+                Ok(Ready::Stands(self.load_kept(filter, kept).await?))
+            }
+            (Ok((version, _)), Some(kept)) if kept.id == version.id => Ok(Ready::Stands(version)),
+            (Ok((version, bytes)), _) => Ok(Ready::Loaded(version, bytes)),
+            (Err(error), None) => Err(error),
+            (Err(error), Some(kept)) => {
+                let version = self.load_kept(filter, kept).await.map_err(|second| format!("{error}; {second}"))?;
+                let short = version.short();
+                tracing::error!(filter = filter.name, version = short, "{error}: the version kept before stands");
+                self.note(&filter.name, "refused", "start", Some(&version.id), &error);
+                Ok(Ready::Stands(version))
+            }
+        }
+    }
+
+    /// With the settings it had, and what the configuration allows it today.
+    async fn load_kept(&self, filter: &config::Filter, kept: &Kept) -> Result<Arc<Version>, String> {
+        let said = |error: String| format!("the version kept before: {error}");
+        let bytes = read(&self.folder(&filter.name).component(&kept.component)).await.map_err(said)?;
+        let before = config::Filter { settings: kept.settings.clone(), ..filter.clone() };
+        self.loader.load(&before, bytes, &kept.source).await.map_err(said)
     }
 
     /// The configured component, or the candidate that was promoted in its place.
@@ -150,7 +170,7 @@ impl Manager {
         Ok((version.map_err(|error| format!("{source}: {error}"))?, bytes))
     }
 
-    async fn canary(&self, filter: &config::Filter) -> Result<Option<Canary>, String> {
+    async fn canary(&self, filter: &config::Filter) -> Result<Option<Candidate>, String> {
         let Some(candidate) = &filter.canary else { return Ok(None) };
         let record = self.folder(&filter.name).read();
         if record.promoted.as_ref().is_some_and(|chosen| still(chosen, filter)) {
@@ -162,16 +182,30 @@ impl Manager {
         if dropped.is_some_and(|chosen| chosen.component == version.component) {
             return Ok(None);
         }
-        self.folder(&filter.name).keep(&version.component, &bytes);
-        Ok(Some(Canary { version, share: candidate.share }))
+        Ok(Some((Canary { version, share: candidate.share }, bytes)))
+    }
+
+    /// Begins to ask a candidate, ends that, or goes on.
+    fn ask_beside(&self, slot: &Slot, candidate: Option<Candidate>, by: &str) {
+        let Some((canary, bytes)) = candidate else { return slot.canary.store(None) };
+        let before = slot.canary.load_full();
+        if before.is_none_or(|before| before.version.id != canary.version.id) {
+            let folder = self.folder(&slot.name);
+            folder.keep(&canary.version.component, &bytes);
+            let mut record = folder.read();
+            record.candidate = Some(canary.version.component.clone());
+            record.note("canary", by, Some(&canary.version.id), &canary.version.source);
+            folder.write(&record);
+        }
+        slot.canary.store(Some(Arc::new(canary)));
     }
 
     fn install(&self, slot: &Slot, version: Arc<Version>, bytes: &[u8], by: &str) {
         let folder = self.folder(&slot.name);
         let mut record = folder.read();
         folder.keep(&version.component, bytes);
-        record.stands(&version);
-        record.rolled_back = None;
+        record.stands(&version, &slot.config.load().settings);
+        record.rolled_back.clear();
         record.note("loaded", by, Some(&version.id), &version.source);
         folder.write(&record);
         slot.install(version);
@@ -184,16 +218,18 @@ impl Manager {
         let filter = slot.config.load_full();
         self.look(&filter);
         let record = self.folder(name).read();
-        let (version, bytes) = self.load_wanted(&filter, &record).await.map_err(|message| {
+        let loaded = async { Ok((self.load_wanted(&filter, &record).await?, self.canary(&filter).await?)) };
+        let ((version, bytes), canary) = loaded.await.map_err(|message: String| {
             self.note(name, "refused", by, None, &message);
             Refused { name: name.to_owned(), message }
         })?;
-        if let Some(standing) = slot.standing().filter(|standing| standing.id == version.id) {
-            return Ok((standing, false));
-        }
-        // What was rolled back comes again only when an operator asks for it.
-        if by == "file" && record.rolled_back.as_ref() == Some(&version.id) {
-            return Ok((slot.standing().unwrap_or(version), false));
+        self.ask_beside(&slot, canary, by);
+        if let Some(standing) = slot.standing() {
+            // What was rolled back comes again only when an operator asks for it.
+            let pinned = by == FILE && record.rolled_back.contains(&version.id);
+            if standing.id == version.id || pinned {
+                return Ok((standing, false));
+            }
         }
         self.install(&slot, Arc::clone(&version), &bytes, by);
         Ok((version, true))
@@ -206,7 +242,7 @@ impl Manager {
             if !self.has_changed(&filter) {
                 continue;
             }
-            match self.reload(filters, &slot.name, "file").await {
+            match self.reload(filters, &slot.name, FILE).await {
                 Ok((version, true)) => {
                     tracing::info!(filter = slot.name, version = version.short(), "a changed filter stands");
                 }
@@ -216,23 +252,31 @@ impl Manager {
         }
     }
 
-    /// The version before stands again, and the one it replaces does not come back by itself.
-    pub async fn rollback(&self, filters: &Filters, name: &str) -> Result<Arc<Version>, Refused> {
+    /// An earlier version stands again: the one before, or the one whose id or component begins with `to`. What was
+    /// newer does not come back by itself.
+    pub async fn rollback(&self, filters: &Filters, name: &str, to: Option<&str>) -> Result<Arc<Version>, Refused> {
         let _turn = self.changing.lock().await;
         let slot = self.slot(filters, name)?;
-        let refused = |message: &str| Refused { name: name.to_owned(), message: message.to_owned() };
-        let bad = slot.standing().ok_or_else(|| refused("no version stands"))?;
+        let refused = |message: String| Refused { name: name.to_owned(), message };
+        let bad = slot.standing().ok_or_else(|| refused("no version stands".to_owned()))?;
         let folder = self.folder(name);
         let mut record = folder.read();
-        record.versions.retain(|kept| kept.id != bad.id);
-        let version = match slot.rollback() {
+        let wanted = |kept: &&Kept| {
+            kept.id != bad.id && to.is_none_or(|to| kept.id.starts_with(to) || kept.component.starts_with(to))
+        };
+        let kept = record.versions.iter().rev().find(wanted).cloned().ok_or_else(|| {
+            let known: Vec<_> =
+                record.versions.iter().rev().map(|kept| kept.id.get(..12).unwrap_or(&kept.id)).collect();
+            match to {
+                None => refused("there is no version before".to_owned()),
+                Some(to) => refused(format!("there is no earlier version {to}; kept are: {}", known.join(", "))),
+            }
+        })?;
+        let version = match step_back(&slot, &kept.id) {
             Some(version) => version,
             None => {
-                let kept = record.versions.last().ok_or_else(|| refused("there is no version before"))?;
-                let bytes = read(&folder.component(&kept.component)).await.map_err(|error| refused(&error))?;
                 let filter = slot.config.load_full();
-                let loaded = self.loader.load(&filter, bytes, &kept.source).await;
-                let version = loaded.map_err(|error| refused(&error))?;
+                let version = self.load_kept(&filter, &kept).await.map_err(refused)?;
                 let fresh = Slot::new((*filter).clone(), Some(Arc::clone(&version)));
                 fresh.canary.store(slot.canary.load_full());
                 let slots = filters.all();
@@ -241,9 +285,8 @@ impl Manager {
                 version
             }
         };
-        record.rolled_back = Some(bad.id.clone());
-        record.promoted = None;
-        record.stands(&version);
+        record.go_back(&bad.id, &kept.id);
+        record.stands(&version, &kept.settings);
         record.note("rolled-back", "command", Some(&version.id), &format!("from {}", bad.short()));
         folder.write(&record);
         Ok(version)
@@ -252,16 +295,16 @@ impl Manager {
     /// Whether the record says already that this version was rolled back, or replaced.
     pub(super) fn knows_rollback(&self, name: &str, id: &str) -> bool {
         let record = self.folder(name).read();
-        record.rolled_back.as_deref() == Some(id) || !record.versions.iter().any(|kept| kept.id == id)
+        record.rolled_back.iter().any(|known| known == id) || !record.versions.iter().any(|kept| kept.id == id)
     }
 
     /// Writes down a rollback that failures led to.
     pub fn noticed_rollback(&self, name: &str, from: &Version, to: &Version) {
         let folder = self.folder(name);
         let mut record = folder.read();
-        record.versions.retain(|kept| kept.id != from.id);
-        record.rolled_back = Some(from.id.clone());
-        record.stands(to);
+        let settings = record.versions.iter().find(|kept| kept.id == to.id).map(|kept| kept.settings.clone());
+        record.go_back(&from.id, &to.id);
+        record.stands(to, &settings.unwrap_or_default());
         record.note("rolled-back", "failures", Some(&to.id), &format!("from {}", from.short()));
         folder.write(&record);
     }
@@ -311,9 +354,9 @@ impl Manager {
         Ok((slot, canary, chosen))
     }
 
-    /// Oldest first.
-    pub fn history(&self, name: &str) -> Vec<Event> {
-        self.folder(name).read().events
+    /// What is known of this filter over restarts.
+    pub fn record(&self, name: &str) -> Record {
+        self.folder(name).read()
     }
 
     /// Files and folders whose change reloads a filter.
@@ -349,6 +392,19 @@ impl Manager {
 
     fn folder(&self, name: &str) -> Folder {
         Folder::new(&self.folder, name)
+    }
+}
+
+/// Back in memory, without loading. None: the version is not there.
+fn step_back(slot: &Slot, id: &str) -> Option<Arc<Version>> {
+    if !slot.versions().iter().skip(1).any(|version| version.id == id) {
+        return None;
+    }
+    loop {
+        let version = slot.rollback()?;
+        if version.id == id {
+            return Some(version);
+        }
     }
 }
 

@@ -12,14 +12,18 @@ use crate::node::now;
 
 /// Events kept of one filter.
 const EVENTS_MAX: usize = 200;
+/// Versions remembered as rolled back from, of one filter.
+const ROLLED_BACK_MAX: usize = 20;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Record {
     /// Oldest first; the last one stands.
     pub versions: Vec<Kept>,
-    /// The version that was rolled back from: it is not loaded again by itself.
-    pub rolled_back: Option<String>,
+    /// Versions that were rolled back from since one was loaded last: they are not loaded again by themselves.
+    pub rolled_back: Vec<String>,
+    /// SHA-256 of the component that was asked beside last.
+    pub candidate: Option<String>,
     /// The candidate that stands instead of the configured component.
     pub promoted: Option<Chosen>,
     /// The candidate that is not asked any more.
@@ -35,6 +39,9 @@ pub struct Kept {
     pub component: String,
     pub source: String,
     pub loaded: Timestamp,
+    /// What it was configured with: a rollback goes back to these too. Grants and budgets are always today's.
+    #[serde(default)]
+    pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A decision about a candidate. It ends when the configuration names other components.
@@ -124,7 +131,8 @@ impl Folder {
 
     fn prune(&self, record: &Record) -> io::Result<()> {
         let chosen = [&record.promoted, &record.dropped].into_iter().flatten().map(|chosen| &chosen.component);
-        let kept: Vec<&String> = record.versions.iter().map(|kept| &kept.component).chain(chosen).collect();
+        let kept = record.versions.iter().map(|kept| &kept.component);
+        let kept: Vec<&String> = kept.chain(chosen).chain(&record.candidate).collect();
         for entry in std::fs::read_dir(&self.path)? {
             let path = entry?.path();
             let digest = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".wasm"));
@@ -137,16 +145,39 @@ impl Folder {
 }
 
 impl Record {
-    pub fn stands(&mut self, version: &Version) {
+    /// `settings`: what it was loaded with.
+    pub fn stands(&mut self, version: &Version, settings: &serde_json::Map<String, serde_json::Value>) {
         self.versions.retain(|kept| kept.id != version.id);
         self.versions.push(Kept {
             id: version.id.clone(),
             component: version.component.clone(),
             source: version.source.clone(),
             loaded: version.loaded,
+            settings: settings.clone(),
         });
         let surplus = self.versions.len().saturating_sub(VERSIONS_MAX);
         self.versions.drain(..surplus);
+    }
+
+    /// Versions newer than this one are gone and do not come back by themselves.
+    pub fn go_back(&mut self, bad: &str, to: &str) {
+        if let Some(index) = self.versions.iter().position(|kept| kept.id == to) {
+            self.rolled_back.extend(self.versions.drain(index.saturating_add(1)..).map(|kept| kept.id));
+        } else {
+            self.versions.retain(|kept| kept.id != bad);
+        }
+        if !self.rolled_back.iter().any(|id| id == bad) {
+            self.rolled_back.push(bad.to_owned());
+        }
+        let surplus = self.rolled_back.len().saturating_sub(ROLLED_BACK_MAX);
+        self.rolled_back.drain(..surplus);
+        self.promoted = None;
+    }
+
+    /// Why the last load failed, if none has worked since.
+    pub fn last_error(&self) -> Option<&Event> {
+        let load = |event: &&Event| matches!(event.event.as_str(), "loaded" | "refused");
+        self.events.iter().rev().find(load).filter(|event| event.event == "refused")
     }
 
     pub fn note(&mut self, event: &str, by: &str, version: Option<&str>, detail: &str) {
