@@ -100,12 +100,16 @@ pub(super) async fn run(
             continue;
         }
         let name = filter.slot.name.as_str();
+        let message = match &mut question.letter {
+            Some(letter) => Some(letter.content().await?),
+            None => None,
+        };
         let call = Call {
             hook,
             session: Arc::clone(session.get_or_insert_with(|| Arc::new(facts::session(asked)))),
             transaction: question.transaction.clone(),
             recipient: question.recipient.clone(),
-            message: question.letter.as_mut().map(|letter| letter.content()),
+            message,
             outcome: None,
             score: running.score,
             notes: state.notes(name, false),

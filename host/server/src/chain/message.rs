@@ -10,14 +10,17 @@ use postwarden_store::holds::NewHold;
 use postwarden_store::{Draft, HoldReason, Timestamp};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::content::Plain;
 use super::conversation::{Conversation, Held, Running};
 use super::hooks::{Question, run};
 use super::{CONTENT_BYTES_MAX, edit, facts};
 use crate::config::RefuseAction;
+use crate::content::MessageContent;
 use crate::decide::Asked;
 use crate::directory::address;
 use crate::node::Node;
+
+/// Larger messages are taken apart beside the tasks that serve sessions.
+const PARSED_AT_ONCE_BYTES_MAX: usize = 256 << 10;
 
 /// How long a message waits for memory while others are filtered.
 const CONTENT_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -186,7 +189,7 @@ fn is_of_header(edit: &Edit) -> bool {
 
 /// A whole message in memory, and its header as filters changed it.
 pub(super) struct Letter {
-    received: Arc<Vec<u8>>,
+    received: Vec<u8>,
     /// Where the header ends in what was received.
     rest: usize,
     header: Arc<[u8]>,
@@ -199,8 +202,8 @@ pub(super) struct Letter {
 impl Letter {
     async fn read(node: &Node, draft: &mut Draft) -> Result<Self, Refusal> {
         let size = draft.size();
-        // One message may have all of the memory, so that any size gets its turn.
-        let kibibytes = u32::try_from((size >> 10).saturating_add(1).min(CONTENT_BYTES_MAX >> 10)).unwrap_or(u32::MAX);
+        // As received, and taken apart. One message may have all of the memory, so that any size gets its turn.
+        let kibibytes = u32::try_from((size >> 9).saturating_add(1).min(CONTENT_BYTES_MAX >> 10)).unwrap_or(u32::MAX);
         let wait = Arc::clone(&node.chain.content).acquire_many_owned(kibibytes);
         let Ok(Ok(memory)) = tokio::time::timeout(CONTENT_WAIT_MAX, wait).await else {
             tracing::warn!(size, "no memory for filters: the client is asked to try again");
@@ -212,15 +215,32 @@ impl Letter {
         })?;
         let rest = header::split(&received).0.len();
         let header = received.get(..rest).unwrap_or_default().into();
-        Ok(Self { received: Arc::new(received), rest, header, changed: false, content: None, _memory: memory })
+        Ok(Self { received, rest, header, changed: false, content: None, _memory: memory })
     }
 
-    pub(super) fn content(&mut self) -> Arc<dyn Content> {
-        let made = self.content.get_or_insert_with(|| {
-            let (header, received) = (Arc::clone(&self.header), Arc::clone(&self.received));
-            Arc::new(Plain { header, received, rest: self.rest })
-        });
-        Arc::clone(made)
+    /// The message as the edits so far left it.
+    pub(super) async fn content(&mut self) -> Result<Arc<dyn Content>, Refusal> {
+        if let Some(content) = &self.content {
+            return Ok(Arc::clone(content));
+        }
+        let bytes = self.pieces().concat();
+        let content = match bytes.len() {
+            0..=PARSED_AT_ONCE_BYTES_MAX => MessageContent::new(bytes),
+            _ => tokio::task::spawn_blocking(|| MessageContent::new(bytes)).await.map_err(|error| {
+                tracing::error!(%error, "a message cannot be taken apart for its filters");
+                Refusal::Unavailable
+            })?,
+        };
+        let content: Arc<dyn Content> = Arc::new(content);
+        self.content = Some(Arc::clone(&content));
+        Ok(content)
+    }
+
+    /// Header, the empty line where it was missing and now is needed, and the rest.
+    fn pieces(&self) -> [&[u8]; 3] {
+        let rest = self.received.get(self.rest..).unwrap_or_default();
+        let closed = !self.changed || rest.starts_with(b"\r\n") || rest.starts_with(b"\n");
+        [&self.header, if closed { b"" } else { b"\r\n" }, rest]
     }
 
     pub(super) fn apply(&mut self, edit: &Edit) {
@@ -258,11 +278,8 @@ impl Letter {
         if !self.changed {
             return Ok(());
         }
-        let rest = self.received.get(self.rest..).unwrap_or_default();
-        let closed = rest.starts_with(b"\r\n") || rest.starts_with(b"\n");
         let mut changed = node.drafts.open();
-        let pieces: [&[u8]; 3] = [&self.header, if closed { b"" } else { b"\r\n" }, rest];
-        for piece in pieces.iter().flat_map(|piece| piece.chunks(postwarden_store::body::CHUNK_BYTES_MAX)) {
+        for piece in self.pieces().iter().flat_map(|piece| piece.chunks(postwarden_store::body::CHUNK_BYTES_MAX)) {
             changed.append(piece).await.map_err(|error| {
                 tracing::error!(%error, "a message changed by filters cannot be written");
                 match error {

@@ -6,7 +6,6 @@
 //! that run always. A hold at connection hooks holds each message of the connection, one at RCPT the whole message.
 
 mod ask;
-mod content;
 mod conversation;
 mod decision;
 mod edit;
