@@ -53,7 +53,8 @@ impl wit::Host for Context {
 impl Context {
     fn may_ask(&mut self, question: &wit::Question) -> std::result::Result<(), wit::Error> {
         let name = question.name.as_str();
-        let odd = |c: char| c.is_control() || c.is_whitespace();
+        // A backslash escapes a dot for the resolver: what looks like a name below the grant would be a label beside it.
+        let odd = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
         if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(odd) {
             return Err(wit::Error::InvalidName);
         }

@@ -11,6 +11,8 @@ mod staging;
 pub(crate) mod state;
 pub(crate) mod tcp;
 pub(crate) mod telemetry;
+#[cfg(test)]
+mod tests;
 
 use wasmtime::Result;
 use wasmtime::component::{HasSelf, Linker};

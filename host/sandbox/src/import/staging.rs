@@ -118,7 +118,8 @@ fn over(count: usize, limit: u32) -> bool {
 fn form(name: &str, value: Option<&String>) -> Staged {
     let is_name = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     if name.is_empty() || name.len() > HEADER_NAME_BYTES_MAX || !name.bytes().all(is_name) {
-        return Err(EditError::Invalid(format!("{:?} is no header field name", name.get(..64).unwrap_or(name))));
+        let shown = name.get(..name.floor_char_boundary(64)).unwrap_or_default();
+        return Err(EditError::Invalid(format!("{shown:?} is no header field name")));
     }
     match value {
         Some(value) if value.len() > HEADER_VALUE_BYTES_MAX => {
