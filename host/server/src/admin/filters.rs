@@ -9,6 +9,7 @@ use super::operation::{Kind, Operation, Parts, Refused};
 use super::status::no_server;
 use crate::filters::manager;
 use crate::filters::record::Event;
+use crate::filters::stats::Totals;
 use crate::filters::{Slot, Version};
 use crate::node::Node;
 
@@ -40,6 +41,10 @@ pub struct FilterView {
     /// As written in the configuration, with the defaults.
     pub budgets: Vec<(String, String)>,
     pub grants: Vec<String>,
+    /// It keeps failing: its calls are answered by `on-failure` for now.
+    pub breaker_open: bool,
+    /// Since the server started.
+    pub totals: Totals,
 }
 
 impl From<&Version> for VersionView {
@@ -88,6 +93,8 @@ impl From<&Slot> for FilterView {
             canary_share: canary.as_ref().map_or(0.0, |canary| canary.share),
             budgets: budgets.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             grants: config.grants.names(),
+            breaker_open: slot.breaker_open(),
+            totals: slot.stats.totals(),
         }
     }
 }

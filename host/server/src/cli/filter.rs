@@ -1,5 +1,6 @@
 //! `postwarden filter`
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ use crate::admin::filters::{
     DropCanary, FilterHistory, FilterView, ListFilters, PromoteCanary, ReloadFilter, RollbackFilter, ShowFilter,
     VersionView,
 };
+use crate::filters::stats::Totals;
 
 /// The filters of a running server: what stands where, and changing it while mail flows.
 #[derive(Args)]
@@ -133,7 +135,38 @@ fn state(filter: &FilterView) -> String {
     if let Some(canary) = &filter.canary {
         state.push(format!("canary {} {:.0} %", short(&canary.id), filter.canary_share * 100.0));
     }
+    if filter.breaker_open {
+        state.push("keeps failing".to_owned());
+    }
     state.join(", ")
+}
+
+/// What it did since the server started.
+fn totals(totals: &Totals) -> Vec<(&'static str, String)> {
+    let list = |counts: &BTreeMap<String, u64>| {
+        let each: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        if each.is_empty() { "none".to_owned() } else { each.join(", ") }
+    };
+    let mean = totals.microseconds.checked_div(totals.calls).unwrap_or(0);
+    let mut fields = vec![("calls", format!("{}, {mean} µs each", totals.calls))];
+    fields.push(("verdicts", list(&totals.verdicts)));
+    fields.push(("failures", list(&totals.failures)));
+    if totals.not_asked > 0 {
+        fields.push(("not asked", format!("{}: its breaker was open", totals.not_asked)));
+    }
+    if !totals.counters.is_empty() {
+        fields.push(("counters", list(&totals.counters)));
+    }
+    let canary = &totals.canary;
+    let compared = canary.agreed.saturating_add(canary.disagreed);
+    let mean = |sum: u64| sum.checked_div(compared);
+    if let (Some(one), Some(other)) = (mean(canary.standing_microseconds), mean(canary.canary_microseconds)) {
+        let said =
+            format!("{} agreed, {} differed; {other} µs each, standing {one} µs", canary.agreed, canary.disagreed);
+        fields.push(("canary", said));
+        fields.extend(canary.examples.iter().map(|example| ("differed", example.clone())));
+    }
+    fields
 }
 
 fn show(filter: &FilterView, out: &mut Output) -> Result<(), Failure> {
@@ -151,6 +184,7 @@ fn show(filter: &FilterView, out: &mut Output) -> Result<(), Failure> {
     fields.push(("grants", if filter.grants.is_empty() { "none".to_owned() } else { filter.grants.join(", ") }));
     let budgets: Vec<String> = filter.budgets.iter().map(|(name, value)| format!("{name} {value}")).collect();
     fields.push(("budgets", budgets.join(", ")));
+    fields.extend(totals(&filter.totals));
     out.fields(&fields)?;
     out.line("")?;
     let row = |version: &VersionView, state: &str| {

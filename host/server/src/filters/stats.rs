@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use postwarden_sandbox::Evaluation;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Counters of a filter's own that are kept; others are dropped.
 pub const COUNTERS_MAX: usize = 100;
@@ -17,15 +17,16 @@ pub struct Stats {
     totals: Mutex<Totals>,
 }
 
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct Totals {
     pub calls: u64,
     /// Sum over all calls.
     pub microseconds: u64,
     /// By name.
-    pub verdicts: BTreeMap<&'static str, u64>,
+    pub verdicts: BTreeMap<String, u64>,
     /// By cause.
-    pub failures: BTreeMap<&'static str, u64>,
+    pub failures: BTreeMap<String, u64>,
     /// Calls answered by `on-failure` because the breaker was open.
     pub not_asked: u64,
     pub host_calls: u64,
@@ -35,7 +36,8 @@ pub struct Totals {
     pub canary: CanaryTotals,
 }
 
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct CanaryTotals {
     /// Whose; another candidate begins at 0.
     pub version: String,
@@ -78,7 +80,7 @@ impl Stats {
             Ok(_) => &mut totals.verdicts,
             Err(_) => &mut totals.failures,
         };
-        *by_word.entry(word(evaluation)).or_default() += 1;
+        *by_word.entry(word(evaluation).to_owned()).or_default() += 1;
         for (name, more) in &evaluation.counters {
             if totals.counters.len() < COUNTERS_MAX || totals.counters.contains_key(name) {
                 let count = totals.counters.entry(name.clone()).or_default();
