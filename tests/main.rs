@@ -16,6 +16,7 @@ mod clients;
 mod dev;
 mod dovecot;
 mod durable;
+mod filters;
 mod kill;
 mod lifecycle;
 mod logs;

@@ -24,6 +24,9 @@ pub struct VersionView {
     pub loaded: Timestamp,
     pub hooks: Vec<String>,
     pub no_snapshot: Option<String>,
+    /// `cached`: the compiled code was at hand; `now`: it was compiled for this load.
+    pub compiled: Option<String>,
+    pub load_milliseconds: Option<u64>,
 }
 
 /// A place in the chain.
@@ -43,12 +46,15 @@ pub struct FilterView {
     pub grants: Vec<String>,
     /// It keeps failing: its calls are answered by `on-failure` for now.
     pub breaker_open: bool,
+    /// Why the last load failed, if none has worked since.
+    pub last_error: Option<String>,
     /// Since the server started.
     pub totals: Totals,
 }
 
 impl From<&Version> for VersionView {
     fn from(version: &Version) -> Self {
+        let report = version.evaluator.report();
         Self {
             id: version.id.clone(),
             component: version.component.clone(),
@@ -56,12 +62,14 @@ impl From<&Version> for VersionView {
             loaded: version.loaded,
             hooks: version.evaluator.hooks().iter().map(ToString::to_string).collect(),
             no_snapshot: version.no_snapshot.clone(),
+            compiled: report.map(|report| if report.cached { "cached" } else { "now" }.to_owned()),
+            load_milliseconds: report.map(|report| u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX)),
         }
     }
 }
 
-impl From<&Slot> for FilterView {
-    fn from(slot: &Slot) -> Self {
+impl FilterView {
+    fn of(node: &Node, slot: &Slot) -> Self {
         let config = slot.config.load();
         let canary = slot.canary.load();
         let limits = &config.limits;
@@ -93,6 +101,7 @@ impl From<&Slot> for FilterView {
             canary_share: canary.as_ref().map_or(0.0, |canary| canary.share),
             budgets: budgets.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             grants: config.grants.names(),
+            last_error: node.manager.record(&slot.name).last_error().map(|event| event.detail.clone()),
             breaker_open: slot.breaker_open(),
             totals: slot.stats.totals(),
         }
@@ -109,7 +118,8 @@ impl Operation for ListFilters {
     const ROUTE: &'static str = "filter/list";
 
     async fn run(self, parts: &Parts<'_>) -> Result<Vec<FilterView>, Refused> {
-        Ok(node(parts)?.filters.all().iter().map(|slot| FilterView::from(slot.as_ref())).collect())
+        let node = node(parts)?;
+        Ok(node.filters.all().iter().map(|slot| FilterView::of(node, slot)).collect())
     }
 }
 
@@ -126,7 +136,7 @@ impl Operation for ShowFilter {
     async fn run(self, parts: &Parts<'_>) -> Result<FilterView, Refused> {
         let node = node(parts)?;
         let slot = node.filters.slot(&self.name).ok_or_else(|| unknown(node, &self.name))?;
-        Ok(FilterView::from(slot.as_ref()))
+        Ok(FilterView::of(node, &slot))
     }
 }
 

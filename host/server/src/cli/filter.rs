@@ -138,6 +138,9 @@ fn state(filter: &FilterView) -> String {
     if filter.breaker_open {
         state.push("keeps failing".to_owned());
     }
+    if filter.last_error.is_some() {
+        state.push("last load failed".to_owned());
+    }
     state.join(", ")
 }
 
@@ -180,6 +183,12 @@ fn show(filter: &FilterView, out: &mut Output) -> Result<(), Failure> {
         fields.push(("hooks", version.hooks.join(", ")));
         let snapshot = version.no_snapshot.as_ref().map_or("yes".to_owned(), |why| format!("no, because {why}"));
         fields.push(("snapshot", snapshot));
+        if let (Some(compiled), Some(took)) = (&version.compiled, version.load_milliseconds) {
+            fields.push(("compiled", format!("{compiled}; loaded in {took} ms")));
+        }
+    }
+    if let Some(error) = &filter.last_error {
+        fields.push(("last load failed", error.clone()));
     }
     fields.push(("grants", if filter.grants.is_empty() { "none".to_owned() } else { filter.grants.join(", ") }));
     let budgets: Vec<String> = filter.budgets.iter().map(|(name, value)| format!("{name} {value}")).collect();

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use postwarden_sandbox::{Assets, Call, Evaluation, Filter, Hook, Sandbox, SandboxSettings, Services, Source};
+use postwarden_sandbox::{
+    Assets, Call, Evaluation, Filter, Hook, LoadReport, Sandbox, SandboxSettings, Services, Source,
+};
 use serde_json::Value;
 
 use super::slot::{Evaluator, Version};
@@ -86,6 +88,10 @@ impl Evaluator for Filter {
 
     async fn call(&self, call: Call) -> Evaluation {
         Filter::call(self, call).await
+    }
+
+    fn report(&self) -> Option<&LoadReport> {
+        Some(Filter::report(self))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use async_trait::async_trait;
-use postwarden_sandbox::{Call, Cause, Evaluation, Hook};
+use postwarden_sandbox::{Call, Cause, Evaluation, Hook, LoadReport};
 use postwarden_store::Timestamp;
 
 use super::breaker::Breaker;
@@ -21,6 +21,10 @@ pub const VERSIONS_MAX: usize = 5;
 pub trait Evaluator: Send + Sync {
     fn hooks(&self) -> &[Hook];
     async fn call(&self, call: Call) -> Evaluation;
+    /// How its load went; none for a script.
+    fn report(&self) -> Option<&LoadReport> {
+        None
+    }
 }
 
 /// A component as it was loaded: with its settings and files.
