@@ -17,6 +17,7 @@ mod dev;
 mod dovecot;
 mod durable;
 mod filters;
+mod filters_live;
 mod kill;
 mod lifecycle;
 mod logs;

@@ -3,9 +3,9 @@
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::Given;
 use crate::postwarden::filter::telemetry::{self, Level};
 use crate::postwarden::filter::{call, dns};
-use crate::Given;
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 

@@ -38,7 +38,8 @@ impl setup::Guest for Puppet {
         for action in settings["configure"].as_array().into_iter().flatten() {
             match text(action, 0) {
                 "refuse" => {
-                    let problem = setup::Problem { path: text(action, 1).to_owned(), message: text(action, 2).to_owned() };
+                    let problem =
+                        setup::Problem { path: text(action, 1).to_owned(), message: text(action, 2).to_owned() };
                     return Err(vec![problem]);
                 }
                 "log" => telemetry::log(Level::Info, text(action, 1), &[]),
@@ -85,7 +86,8 @@ impl on_message::Guest for Puppet {
 impl on_outcome::Guest for Puppet {
     fn note(session: Session, transaction: Transaction, outcome: String, reply: String) {
         telemetry::log(Level::Info, &format!("outcome {outcome}: {reply}"), &[]);
-        let _ = perform("on-outcome", Given { session, transaction: Some(transaction), recipient: None, message: None });
+        let _ =
+            perform("on-outcome", Given { session, transaction: Some(transaction), recipient: None, message: None });
     }
 }
 
