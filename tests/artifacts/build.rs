@@ -5,7 +5,14 @@ use std::path::Path;
 fn main() -> Result<(), String> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let guests = here.join("../guests");
-    let watched = [guests.join("Cargo.lock"), guests.join("puppet"), guests.join("scan"), here.join("../../wit")];
+    let watched = [
+        guests.join("Cargo.lock"),
+        guests.join("greeter"),
+        guests.join("puppet"),
+        guests.join("scan"),
+        here.join("../../guest-sdk"),
+        here.join("../../wit"),
+    ];
     let watched: Vec<&Path> = watched.iter().map(AsRef::as_ref).collect();
     let folder = postwarden_guest_build::build(&guests.join("Cargo.toml"), &watched)?;
     println!("cargo::rustc-env=GUESTS={}", folder.display());

@@ -7,4 +7,5 @@ mod contract;
 mod hooks;
 mod isolation;
 mod loading;
+mod sdk;
 mod support;

@@ -1,0 +1,159 @@
+//! A server in a test: set what the filter shall see, call its hooks, look at what it did. No WebAssembly, no network,
+//! no clock but the test's. Each test thread has a host of its own.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use postwarden_mail::mime;
+use serde_json::Value;
+
+pub use crate::fake::Edit;
+use crate::fake::{World, world};
+use crate::{Answer, AuthenticationResult, Filter, Message, Problems, Recipient, Session, Transaction, configure, dns};
+
+/// The host of this thread. Making one forgets the one before.
+#[must_use]
+pub struct FakeHost(());
+
+impl Default for FakeHost {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FakeHost {
+    pub fn new() -> Self {
+        world(|world| *world = World::default());
+        Self(())
+    }
+
+    /// The raw message; lines may end with LF, which becomes CRLF.
+    pub fn message(self, text: &str) -> Self {
+        let text = text.replace("\r\n", "\n").replace('\n', "\r\n");
+        world(|world| world.message = Rc::new(mime::Message::new(text.into_bytes())));
+        self
+    }
+
+    pub fn sender(self, address: &str) -> Self {
+        world(|world| world.sender = address.to_owned());
+        self
+    }
+
+    /// One more recipient.
+    pub fn recipient(self, address: &str) -> Self {
+        let recipient = Recipient { address: address.to_owned(), parameters: Vec::new() };
+        world(|world| world.recipients.push(recipient));
+        self
+    }
+
+    pub fn remote(self, address: IpAddr) -> Self {
+        world(|world| world.remote = address);
+        self
+    }
+
+    pub fn helo(self, name: &str) -> Self {
+        world(|world| world.helo = Some(name.to_owned()));
+        self
+    }
+
+    pub fn reverse_name(self, name: &str) -> Self {
+        world(|world| world.reverse_name = Some(name.to_owned()));
+        self
+    }
+
+    /// Authenticated as this account.
+    pub fn user(self, account: &str) -> Self {
+        world(|world| world.user = Some(account.to_owned()));
+        self
+    }
+
+    pub fn attribute(self, name: &str, value: &str) -> Self {
+        world(|world| world.attributes.insert(name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// `spf`, `pass`, as in RFC 8601.
+    pub fn authentication(self, method: &str, outcome: &str) -> Self {
+        let result =
+            AuthenticationResult { method: method.to_owned(), outcome: outcome.to_owned(), properties: Vec::new() };
+        world(|world| world.authentication.push(result));
+        self
+    }
+
+    /// What the DNS says to this question; names that are not set do not exist.
+    pub fn dns(self, name: &str, record_type: u16, answer: Result<Vec<dns::RecordData>, dns::Error>) -> Self {
+        let answer = answer.map(|records| dns::Answer { records, ttl: 300, authenticated: false });
+        world(|world| world.dns.insert((name.to_ascii_lowercase(), record_type), answer));
+        self
+    }
+
+    pub fn asset(self, name: &str, content: impl Into<Vec<u8>>) -> Self {
+        world(|world| world.assets.insert(name.to_owned(), content.into()));
+        self
+    }
+
+    /// Takes one of `edit`, `recipients`, `dns` and `state` away; all are granted at first.
+    pub fn without(self, grant: &str) -> Self {
+        world(|world| match grant {
+            "edit" => world.granted.edit = false,
+            "recipients" => world.granted.recipients = false,
+            "dns" => world.granted.dns = false,
+            "state" => world.granted.state = false,
+            other => unreachable!("there is no grant {other:?} to take away"),
+        });
+        self
+    }
+
+    /// Moves the clock on, in milliseconds.
+    pub fn wait(&self, milliseconds: u64) {
+        world(|world| world.now = world.now.saturating_add(milliseconds));
+    }
+
+    /// Configures a filter as the server does.
+    pub fn configure<F: Filter>(&self, settings: Value) -> Result<F, Problems> {
+        configure::configure(&settings.to_string())
+    }
+
+    pub fn on_connect(&self, filter: &impl Filter) -> Answer {
+        filter.on_connect(&Session::new())
+    }
+
+    pub fn on_greeting(&self, filter: &impl Filter) -> Answer {
+        filter.on_greeting(&Session::new())
+    }
+
+    pub fn on_sender(&self, filter: &impl Filter) -> Answer {
+        filter.on_sender(&Session::new(), &Transaction::new())
+    }
+
+    pub fn on_recipient(&self, filter: &impl Filter, address: &str) -> Answer {
+        let recipient = Recipient { address: address.to_owned(), parameters: Vec::new() };
+        filter.on_recipient(&Session::new(), &Transaction::new(), &recipient)
+    }
+
+    pub fn on_message(&self, filter: &impl Filter) -> Answer {
+        filter.on_message(&Session::new(), &Transaction::new(), &Message::new())
+    }
+
+    pub fn on_outcome(&self, filter: &impl Filter, outcome: &str, reply: &str) {
+        filter.on_outcome(&Session::new(), &Transaction::new(), outcome, reply);
+    }
+
+    /// Symbols and points, in their order.
+    pub fn scores(&self) -> Vec<(String, f64)> {
+        world(|world| world.scores.clone())
+    }
+
+    pub fn edits(&self) -> Vec<Edit> {
+        world(|world| world.edits.clone())
+    }
+
+    /// `Info: message name=value`
+    pub fn log(&self) -> Vec<String> {
+        world(|world| world.log.clone())
+    }
+
+    pub fn counter(&self, name: &str) -> u64 {
+        world(|world| world.counters.get(name).copied().unwrap_or(0))
+    }
+}
