@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{Resource, ResourceTable};
@@ -37,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) call: Option<Call>,
     pub(crate) staged: Staged,
     pub(crate) deadline: Instant,
+    /// Set at the first tick: the guest takes long.
+    pub(crate) ticked: Arc<AtomicBool>,
     /// Ticks in which the guest computed, and how many it may; none while it is configured.
     ticks: u32,
     ticks_max: Option<u32>,
@@ -96,6 +98,7 @@ impl Context {
             call,
             staged: Staged::default(),
             deadline: now.checked_add(time).unwrap_or(now),
+            ticked: Arc::default(),
             ticks: 0,
             ticks_max,
             host_calls: 0,
@@ -151,6 +154,7 @@ impl Context {
         if self.host_calls > self.shared.limits.host_calls {
             return Err(stop(Cause::HostCalls, format!("more than {} host calls", self.shared.limits.host_calls)));
         }
+        self.ticked.store(true, Ordering::Relaxed);
         self.ticks = self.ticks.saturating_add(1);
         if self.ticks_max.is_some_and(|most| self.ticks > most) {
             return Err(stop(Cause::Cpu, format!("more than {:?} of computing", self.shared.limits.cpu)));

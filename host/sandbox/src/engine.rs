@@ -13,6 +13,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 use crate::context::Context;
 use crate::import;
 use crate::limits::TICK;
+use crate::slow::Slow;
 
 /// Instances that live at one time, of all filters together.
 pub(crate) const INSTANCES_DEFAULT: u32 = 200;
@@ -59,6 +60,8 @@ pub(crate) struct Room {
     pub(crate) instances: Semaphore,
     /// Bytes all memories have grown by.
     pub(crate) growth: Arc<AtomicU64>,
+    /// Where guests go on that take long.
+    pub(crate) slow: Slow,
     ticker: Ticker,
 }
 
@@ -75,9 +78,11 @@ impl Sandbox {
         };
         let (engine, linker) = build().map_err(|error| format!("the sandbox cannot start: {error:#}"))?;
         let ticker = Ticker::start(&engine).map_err(|error| format!("the sandbox cannot start its clock: {error}"))?;
+        let slow = Slow::start().map_err(|error| format!("the sandbox cannot start its threads: {error}"))?;
         let room = Room {
             instances: Semaphore::new(usize::try_from(instances).unwrap_or(usize::MAX)),
             growth: Arc::default(),
+            slow,
             ticker,
         };
         let room = Arc::new(room);

@@ -1,7 +1,10 @@
 //! One call in an instance of its own: made, asked and thrown away. Enforces the budgets of time; turns whatever the
 //! engine says into a verdict or a named cause.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Instant;
 
 use wasmtime::component::{InstancePre, ResourceTableError};
@@ -24,7 +27,10 @@ const DETAIL_BYTES_MAX: usize = 1024;
 const REPLY_TEXT_BYTES_MAX: usize = 400;
 
 /// A loaded version of a filter. Every call gets a fresh instance; calls may run at the same time.
-pub struct Filter {
+pub struct Filter(pub(crate) Arc<Loaded>);
+
+/// What all calls of a version share.
+pub(crate) struct Loaded {
     pub(crate) shared: Arc<Shared>,
     pub(crate) room: Arc<Room>,
     pub(crate) pre: InstancePre<Context>,
@@ -39,43 +45,58 @@ pub struct Filter {
 
 impl Filter {
     pub fn name(&self) -> &str {
-        &self.shared.name
+        &self.0.shared.name
     }
 
     /// SHA-256 of component, settings, files, grants and budgets, in hex.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.0.id
     }
 
     /// SHA-256 of the component alone, in hex.
     pub fn component_digest(&self) -> &str {
-        &self.component
+        &self.0.component
     }
 
     /// The hooks it exports; others need not be called and pass.
     pub fn hooks(&self) -> &[Hook] {
-        &self.exported
+        &self.0.exported
     }
 
     /// Why each instance is configured anew; none: instances are copies of a snapshot.
     pub fn no_snapshot(&self) -> Option<&str> {
-        self.report.no_snapshot.as_deref()
+        self.0.report.no_snapshot.as_deref()
     }
 
     pub fn report(&self) -> &LoadReport {
-        &self.report
+        &self.0.report
     }
 
     /// Asks the filter. Ends within its deadline, whatever the guest does; dropping the future ends the guest.
+    ///
+    /// A guest that computes for longer than a tick goes on beside the caller's runtime, at low priority: it takes no
+    /// turn from the sessions of others.
     pub async fn call(&self, call: Call) -> Evaluation {
-        let started = Instant::now();
-        let hook = call.hook;
-        let mut evaluation = self.evaluate(call, hook).await;
+        let (started, hook) = (Instant::now(), call.hook);
+        let ticked = Arc::new(AtomicBool::new(false));
+        let mut running = Box::pin(Arc::clone(&self.0).evaluate(call, Arc::clone(&ticked)));
+        let first = poll_fn(|context| match running.as_mut().poll(context) {
+            Poll::Ready(evaluation) => Poll::Ready(Some(evaluation)),
+            Poll::Pending if ticked.load(Ordering::Relaxed) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        let mut evaluation = match first.await {
+            Some(evaluation) => evaluation,
+            None => self.0.room.slow.finish(running, hook).await,
+        };
         evaluation.took = started.elapsed();
         evaluation
     }
+}
 
-    async fn evaluate(&self, call: Call, hook: Hook) -> Evaluation {
+impl Loaded {
+    async fn evaluate(self: Arc<Self>, call: Call, ticked: Arc<AtomicBool>) -> Evaluation {
+        let hook = call.hook;
         let limit = self.shared.limits.deadline;
         let deadline = tokio::time::Instant::now().checked_add(limit);
         let Some(deadline) = deadline else { return failed(hook, Cause::Host, "the deadline is out of range") };
@@ -85,7 +106,8 @@ impl Filter {
             Err(_) => return failed(hook, Cause::Instances, "all instances were busy until the deadline"),
         };
         self.room.wake();
-        let context = Context::for_call(self.shared.clone(), self.room.growth.clone(), call.clone());
+        let mut context = Context::for_call(self.shared.clone(), self.room.growth.clone(), call.clone());
+        context.ticked = ticked;
         let mut store = store_of(self.pre.engine(), context);
         let result = tokio::time::timeout_at(deadline, self.run(&mut store, &call)).await;
         let result = match result {
@@ -264,7 +286,7 @@ fn conclude(
     }
 }
 
-fn failed(hook: Hook, cause: Cause, detail: &str) -> Evaluation {
+pub(crate) fn failed(hook: Hook, cause: Cause, detail: &str) -> Evaluation {
     failure(Failure { hook, cause, call: None, detail: detail.to_owned() })
 }
 

@@ -18,6 +18,7 @@ mod load;
 #[doc(hidden)]
 pub mod measure;
 mod services;
+mod slow;
 mod snapshot;
 mod track_0_1;
 mod verdict;

@@ -40,7 +40,7 @@ pub struct Limits {
 }
 
 /// How often a computing guest is looked at.
-pub(crate) const TICK: Duration = Duration::from_millis(2);
+pub(crate) const TICK: Duration = Duration::from_millis(1);
 
 impl Default for Limits {
     fn default() -> Self {

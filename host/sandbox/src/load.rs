@@ -16,7 +16,7 @@ use crate::failure::Cause;
 use crate::grants::Grants;
 use crate::hooks::Hooks;
 use crate::inspect;
-use crate::instance::{Filter, cause_of, new_store};
+use crate::instance::{Filter, Loaded, cause_of, new_store};
 use crate::limits::Limits;
 use crate::services::Services;
 use crate::snapshot::{self, Snapshot, configure};
@@ -109,7 +109,7 @@ impl Sandbox {
             return Err(LoadError::Settings(vec![(String::new(), "it takes none: it exports no `setup`".to_owned())]));
         }
         let configure_each = compiled.no_snapshot.is_some().then_some(settings);
-        let filter = Filter {
+        let filter = Loaded {
             exported,
             room: self.room.clone(),
             report: LoadReport { cached, no_snapshot: compiled.no_snapshot, took: started.elapsed() },
@@ -121,7 +121,7 @@ impl Sandbox {
             component,
         };
         self.try_out(&filter).await?;
-        Ok(filter)
+        Ok(Filter(Arc::new(filter)))
     }
 
     /// From the cache, or made.
@@ -135,7 +135,7 @@ impl Sandbox {
         let _permit =
             self.compiling.acquire().await.map_err(|_| LoadError::Host("the sandbox is closed".to_owned()))?;
         let (sandbox, key) = (self.clone(), id.to_owned());
-        let at_hand = beside(move || {
+        let at_hand = self.room.slow.compute(COMPILE_MAX, move || {
             let folder = sandbox.cache.as_deref()?;
             compiled::read(&sandbox.engine, folder, &key)
         });
@@ -144,7 +144,7 @@ impl Sandbox {
         }
         let compiled = self.make(bytes, shared, settings).await?;
         let (sandbox, key) = (self.clone(), id.to_owned());
-        let kept = beside(move || {
+        let kept = self.room.slow.compute(COMPILE_MAX, move || {
             if let Some(folder) = &sandbox.cache {
                 compiled::write(&sandbox.engine, folder, &key, &compiled);
             }
@@ -162,7 +162,11 @@ impl Sandbox {
         let (sandbox, wasm, for_shared, for_settings) =
             (self.clone(), bytes.clone(), shared.clone(), settings.to_owned());
         let runtime = tokio::runtime::Handle::current();
-        let taken = beside(move || runtime.block_on(snapshot::take(&sandbox, &for_shared, &wasm, &for_settings))).await;
+        let taken = self
+            .room
+            .slow
+            .compute(COMPILE_MAX, move || runtime.block_on(snapshot::take(&sandbox, &for_shared, &wasm, &for_settings)))
+            .await;
         let (wasm, no_snapshot) = match taken {
             Ok(Ok(Snapshot::Taken(snapshot))) => (Arc::from(snapshot), None),
             Ok(Ok(Snapshot::Needless)) => (bytes.clone(), None),
@@ -171,13 +175,18 @@ impl Sandbox {
             Err(why) => (bytes.clone(), Some(format!("the snapshot failed: {why}"))),
         };
         let sandbox = self.clone();
-        let component = beside(move || Component::new(&sandbox.engine, &wasm)).await.map_err(LoadError::Host)?;
+        let component = self
+            .room
+            .slow
+            .compute(COMPILE_MAX, move || Component::new(&sandbox.engine, &wasm))
+            .await
+            .map_err(LoadError::Host)?;
         let component = component.map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
         Ok(Compiled { component, no_snapshot })
     }
 
     /// One instance, all hooks looked at; settings tried where each instance is configured.
-    async fn try_out(&self, filter: &Filter) -> Result<(), LoadError> {
+    async fn try_out(&self, filter: &Loaded) -> Result<(), LoadError> {
         let context = Context::for_configure(filter.shared.clone(), self.room.growth.clone());
         let mut store = new_store(self, context);
         let instance = match filter.pre.instantiate_async(&mut store).await {
@@ -189,15 +198,6 @@ impl Sandbox {
             (Some(settings), Some(setup)) => configure(&mut store, &instance, setup, settings).await,
             _ => Ok(()),
         }
-    }
-}
-
-/// Runs on a thread that may block; a panic there, or too long a time, is an error.
-async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    match tokio::time::timeout(COMPILE_MAX, tokio::task::spawn_blocking(work)).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("it took longer than {COMPILE_MAX:?}")),
     }
 }
 

@@ -14,23 +14,23 @@ pub struct Live(#[expect(dead_code, reason = "it is held for the memory it takes
 
 /// Time of so many calls in one instance; none: a call failed.
 pub async fn repeat(filter: &Filter, call: &Call, times: u32) -> Option<Duration> {
-    let context = Context::for_call(filter.shared.clone(), filter.room.growth.clone(), call.clone());
-    let mut store = store_of(filter.pre.engine(), context);
-    filter.room.wake();
-    let instance = filter.pre.instantiate_async(&mut store).await.ok()?;
+    let context = Context::for_call(filter.0.shared.clone(), filter.0.room.growth.clone(), call.clone());
+    let mut store = store_of(filter.0.pre.engine(), context);
+    filter.0.room.wake();
+    let instance = filter.0.pre.instantiate_async(&mut store).await.ok()?;
     let started = Instant::now();
     for _ in 0..times {
         store.data_mut().renew();
-        filter.hooks.call(&mut store, &instance, call).await.ok()?;
+        filter.0.hooks.call(&mut store, &instance, call).await.ok()?;
     }
     Some(started.elapsed())
 }
 
 /// An instance that has answered and is kept.
 pub async fn keep(filter: &Filter, call: &Call) -> Option<Live> {
-    let context = Context::for_call(filter.shared.clone(), filter.room.growth.clone(), call.clone());
-    let mut store = store_of(filter.pre.engine(), context);
-    let instance = filter.pre.instantiate_async(&mut store).await.ok()?;
-    filter.hooks.call(&mut store, &instance, call).await.ok()?;
+    let context = Context::for_call(filter.0.shared.clone(), filter.0.room.growth.clone(), call.clone());
+    let mut store = store_of(filter.0.pre.engine(), context);
+    let instance = filter.0.pre.instantiate_async(&mut store).await.ok()?;
+    filter.0.hooks.call(&mut store, &instance, call).await.ok()?;
     Some(Live(store))
 }
