@@ -41,6 +41,9 @@ pub(super) fn filters(root: &Section<'_>) -> Vec<Filter> {
             settings: settings(&s),
             name,
         });
+        if let Some(filter) = filters.last_mut() {
+            grant_named_files(&s, filter);
+        }
         s.finish();
     }
     filters
@@ -51,6 +54,9 @@ fn component(s: &Section<'_>) -> String {
     let written = s.text("component", "");
     let Some(entry) = s.get("component") else { return written };
     if let Some(name) = written.strip_prefix("builtin:") {
+        if crate::filters::builtin(name).is_some() {
+            return written;
+        }
         if BUILTIN.contains(&name) {
             entry.warn("is not in this build: mail passes it unfiltered");
         } else {
@@ -213,6 +219,19 @@ fn settings(s: &Section<'_>) -> serde_json::Map<String, Value> {
             entry.error("is no table: write settings = { … } or [filter.settings]");
             serde_json::Map::new()
         }
+    }
+}
+
+/// The files that the settings of a built-in filter name, under the name that is written there.
+fn grant_named_files(s: &Section<'_>, filter: &mut Filter) {
+    let (Some(name), Some(entry)) = (filter.component.strip_prefix("builtin:"), s.get("settings")) else { return };
+    for key in crate::filters::builtin_files(name) {
+        let Some(written) = filter.settings.get(*key).and_then(Value::as_str) else { continue };
+        let file = s.reader.resolve(written);
+        if !file.exists() {
+            entry.warn(format!("{key} = \"{written}\": there is no file {}", file.display()));
+        }
+        filter.grants.files.entry(written.to_owned()).or_insert_with(|| file.display().to_string());
     }
 }
 

@@ -18,8 +18,19 @@ pub use manager::Manager;
 pub use slot::{Canary, Evaluator, Slot, VERSIONS_MAX, Version};
 
 /// The component of a filter that comes with the server.
-pub fn builtin(_name: &str) -> Option<&'static [u8]> {
-    None
+pub fn builtin(name: &str) -> Option<&'static [u8]> {
+    match name {
+        "access" => Some(include_bytes!(env!("FILTER_ACCESS"))),
+        _ => None,
+    }
+}
+
+/// The settings of a built-in filter that name a file or folder: it is granted by being named.
+pub fn builtin_files(name: &str) -> &'static [&'static str] {
+    match name {
+        "access" => &["black", "white", "bypass"],
+        _ => &[],
+    }
 }
 
 /// All slots. Replaced whole when the configuration changes.

@@ -207,9 +207,7 @@ pub(super) fn access_denied(place: &Place<'_>) -> Vec<Finding> {
         .collect();
     findings.push(match access.first() {
         Some(name) => fact(
-            format!(
-                "The black and white lists are filter \"{name}\", which is not in this build: they list nobody yet."
-            ),
+            format!("The black and white lists are filter \"{name}\"; `history find` names the entry that matched."),
             "its settings black, white and bypass",
         ),
         None => plain("No filter builtin:access is configured, so there are no black lists."),
