@@ -5,9 +5,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, unreachable_pub)]
 
-mod access;
 mod harness;
 
+mod access;
 mod capacity;
 mod cli;
 mod cli_api;

@@ -1,5 +1,7 @@
 //! The lists with a fake host: who is refused, who is spared, what is wrong with a file.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use postwarden_filter::testing::FakeHost;
 use postwarden_filter::{Answer, Filter as _, Problems, Reason, Verdict};
 use serde_json::json;
