@@ -31,3 +31,4 @@ mod smuggling;
 mod space;
 mod starttls;
 mod tidy;
+mod workbench;

@@ -29,3 +29,4 @@ pub mod sessions;
 mod stream;
 pub mod tls;
 pub mod upkeep;
+pub mod workbench;

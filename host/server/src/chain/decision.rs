@@ -132,7 +132,7 @@ impl Decisions {
 }
 
 /// `reject (virus): Eicar`
-pub(super) fn describe(verdict: &postwarden_sandbox::Verdict) -> String {
+pub(crate) fn describe(verdict: &postwarden_sandbox::Verdict) -> String {
     match verdict.objection() {
         Some(objection) => {
             let detail = objection.detail.as_deref().map(|detail| format!(": {}", text(detail))).unwrap_or_default();

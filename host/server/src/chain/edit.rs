@@ -40,6 +40,18 @@ pub(super) fn apply(section: &[u8], edit: &Edit) -> Option<Vec<u8>> {
     }
 }
 
+/// A whole message as these edits leave it; none: they change nothing.
+pub(crate) fn message(received: &[u8], edits: &[Edit]) -> Option<Vec<u8>> {
+    let (section, _) = header::split(received);
+    let rest = received.get(section.len()..).unwrap_or_default();
+    let mut changed: Option<Vec<u8>> = None;
+    for edit in edits {
+        changed = apply(changed.as_deref().unwrap_or(section), edit).or(changed);
+    }
+    let gap: &[u8] = if rest.starts_with(b"\r\n") || rest.starts_with(b"\n") { b"" } else { b"\r\n" };
+    changed.map(|section| [section.as_slice(), gap, rest].concat())
+}
+
 fn places<'a>(section: &'a [u8], name: &'a str) -> impl Iterator<Item = (usize, usize)> + 'a {
     header::fields(section).filter(move |field| field.is(name)).map(|field| (field.start, field.end))
 }

@@ -69,7 +69,7 @@ pub(super) fn recipient(path: &ForwardPath, parameters: &RecipientParameters) ->
 }
 
 /// Later filters see what earlier ones changed.
-pub(super) fn apply(transaction: &mut Transaction, edit: &Edit) {
+pub(crate) fn apply(transaction: &mut Transaction, edit: &Edit) {
     match edit {
         Edit::SetSender(address) => transaction.sender.clone_from(address),
         Edit::AddRecipient(address) => {

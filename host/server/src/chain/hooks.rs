@@ -172,7 +172,7 @@ fn act(
         Verdict::Pass => {}
         Verdict::Accept => return Ok(Next::Accepted),
         Verdict::Reject(objection) => return Err(refusal(objection)),
-        Verdict::Defer(objection) => return Err(Refusal::FilterDeferred(own_text(objection))),
+        Verdict::Defer(objection) => return Err(deferral(objection)),
         Verdict::Discard(_) => {
             running.discard = Some(detail);
             return Ok(Next::Ends);
@@ -197,7 +197,7 @@ fn stage(running: &mut Running, question: &mut Question<'_>, edit: Edit) {
     running.edits.push(edit);
 }
 
-fn refusal(objection: Objection) -> Refusal {
+pub(crate) fn refusal(objection: Objection) -> Refusal {
     match objection.reason {
         Reason::Virus => Refusal::Virus,
         Reason::Content => Refusal::Content,
@@ -205,6 +205,10 @@ fn refusal(objection: Objection) -> Refusal {
         Reason::Access => Refusal::AccessDenied,
         Reason::Filter => Refusal::Filter(own_text(objection)),
     }
+}
+
+pub(crate) fn deferral(objection: Objection) -> Refusal {
+    Refusal::FilterDeferred(own_text(objection))
 }
 
 /// One printable line, or none. The sandbox takes it away where it is not granted.

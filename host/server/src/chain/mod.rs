@@ -15,8 +15,10 @@ mod message;
 mod outcome;
 
 pub use conversation::Conversation;
-pub(crate) use decision::Report;
-pub(crate) use hooks::{connection, recipient, sender};
+pub(crate) use decision::{Report, describe};
+pub(crate) use edit::message as edited;
+pub(crate) use facts::apply as apply_to_envelope;
+pub(crate) use hooks::{connection, deferral, recipient, refusal, sender};
 pub(crate) use message::{Changes, Fated, message};
 pub(crate) use outcome::outcome;
 

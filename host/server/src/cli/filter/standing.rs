@@ -1,4 +1,4 @@
-//! `postwarden filter`
+//! `postwarden filter list|show|reload|rollback|history|promote|drop`: the filters of a running server.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,24 +6,17 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::connection::Connection;
-use super::failure::Failure;
-use super::output::{Output, note, time};
 use crate::admin::filters::{
     DropCanary, FilterHistory, FilterView, ListFilters, PromoteCanary, ReloadFilter, RollbackFilter, ShowFilter,
     VersionView,
 };
+use crate::cli::connection::Connection;
+use crate::cli::failure::Failure;
+use crate::cli::output::{Output, note, time};
 use crate::filters::stats::Totals;
 
-/// The filters of a running server: what stands where, and changing it while mail flows.
-#[derive(Args)]
-pub(super) struct Command {
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Subcommand)]
-enum Action {
+pub(super) enum Standing {
     /// All filters, in the order in which a message meets them
     List,
     /// One filter: versions, hooks, budgets, grants, canary
@@ -51,18 +44,18 @@ Example:
 }
 
 #[derive(Args)]
-struct Named {
+pub(super) struct Named {
     /// The filter's name in the configuration
     name: String,
 }
 
-impl Command {
+impl Standing {
     pub(super) fn run(self, config: Option<&Path>, out: &mut Output) -> Result<ExitCode, Failure> {
         let server = Connection::server(config)?;
-        match self.action {
-            Action::List => list(&server.call(ListFilters {})?, out)?,
-            Action::Show(Named { name }) => show(&server.call(ShowFilter { name })?, out)?,
-            Action::History(Named { name }) => {
+        match self {
+            Self::List => list(&server.call(ListFilters {})?, out)?,
+            Self::Show(Named { name }) => show(&server.call(ShowFilter { name })?, out)?,
+            Self::History(Named { name }) => {
                 let events = server.call(FilterHistory { name })?;
                 if out.json {
                     out.value(&events)?;
@@ -75,22 +68,22 @@ impl Command {
                 let rows: Vec<_> = events.iter().map(row).collect();
                 out.table(&["TIME", "EVENT", "BY", "VERSION", "DETAIL"], &rows)?;
             }
-            Action::Reload(Named { name }) => {
+            Self::Reload(Named { name }) => {
                 let reply = server.call(ReloadFilter { name })?;
                 let what = if reply.changed { "stands" } else { "stood already; the file has not changed" };
                 said(out, &reply.version, what)?;
             }
-            Action::Rollback { name, to } => {
+            Self::Rollback { name, to } => {
                 said(out, &server.call(RollbackFilter { name, to })?, "stands again")?;
             }
-            Action::Promote(Named { name }) => {
+            Self::Promote(Named { name }) => {
                 let version = server.call(PromoteCanary { name })?;
                 said(out, &version, "stands")?;
                 if !out.json {
                     note(format!("to keep it for good, write component = \"{}\" and remove canary", version.source));
                 }
             }
-            Action::Drop(Named { name }) => {
+            Self::Drop(Named { name }) => {
                 said(out, &server.call(DropCanary { name })?, "is not asked any more")?;
             }
         }
