@@ -237,3 +237,43 @@ fn reloads_under_load_drop_nothing() {
     server.wait_mails("alice@example.com", taken);
     assert_eq!(server.mails("alice@example.com").len(), taken);
 }
+
+#[test]
+fn what_a_filter_has_learned_is_in_its_next_model_and_no_new_version() {
+    let mut server = Server::prepare(
+        r#"
+[[filter]]
+name = "puppet"
+component = "puppet.wasm"
+grants = ["dns", { state = { "" = "64MiB" } }, { connect = ["127.0.0.1:1"] }]
+deadline = "20s"
+cpu = "20s"
+refresh = "1s"
+[filter.settings]
+configure = [["read-state", "generation"]]
+on-recipient = [["set-state", "generation", "seven"]]
+on-message = [["learned"]]
+"#,
+    );
+    std::fs::copy(postwarden_artifacts::guest("puppet"), server.dir.path().join("puppet.wasm")).unwrap();
+    server.launch();
+    let shown = |server: &Server| server.cli_json(&["filter", "show", "puppet"])["versions"][0].clone();
+    let before = shown(&server);
+    wait_for("a model of what was learned", || {
+        let mut client = server.connect("mx");
+        client.ehlo();
+        assert_eq!(client.message("bob@example.org", "alice@example.com", "Subject: x\r\n\r\n").code, 250);
+        server.logs().contains("learned seven").then_some(())
+    });
+    assert!(server.logs().contains("learned nothing"), "the first model knew nothing");
+    let after = shown(&server);
+    assert_eq!((&before["id"], &before["loaded"] != &after["loaded"]), (&after["id"], true));
+    assert_ne!(before["state"], after["state"]);
+    let show = server.cli_json(&["filter", "show", "puppet"]);
+    assert_eq!(show["versions"].as_array().unwrap().len(), 1);
+    assert_eq!(server.cli_json(&["filter", "history", "puppet"]).as_array().unwrap().len(), 1);
+    // A restart finds the model of the last start or makes today's: never an old one.
+    server.stop();
+    server.launch();
+    assert_eq!(shown(&server)["state"], after["state"]);
+}

@@ -103,11 +103,19 @@ macro_rules! export_hook {
         }
         $crate::bindings::on_outcome::export_on_outcome!($component with_types_in $crate::bindings::on_outcome);
     };
+    (on_feedback $component:ident $filter:ty) => {
+        impl $crate::bindings::on_feedback::exports::postwarden::filter::on_feedback::Guest for $component {
+            fn learn(message: $crate::Message, class: $crate::Class) -> ::std::result::Result<(), $crate::Failure> {
+                <$filter as $crate::Filter>::on_feedback(filter()?, &message, class)
+            }
+        }
+        $crate::bindings::on_feedback::export_on_feedback!($component with_types_in $crate::bindings::on_feedback);
+    };
     ($other:ident $component:ident $filter:ty) => {
         compile_error!(concat!(
             "there is no hook `",
             stringify!($other),
-            "`; known are: on_connect, on_greeting, on_sender, on_recipient, on_message, on_outcome"
+            "`; known are: on_connect, on_greeting, on_sender, on_recipient, on_message, on_outcome, on_feedback"
         ));
     };
 }

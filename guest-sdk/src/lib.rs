@@ -41,8 +41,10 @@
 //!   its time once. A hash seed, a random number or a clock reading that it keeps is the same in every later call.
 //! - Each call has an instance of its own: what a hook writes to memory is gone after it. [`state`] outlives calls,
 //!   [`Session::set_note`] a hook of the same connection.
-//! - In `configure` only [`assets`], [`telemetry`] and [`call`] answer. Printing there spoils the snapshot: use
-//!   [`telemetry::log`].
+//! - In `configure` [`assets`], [`telemetry`] and [`call`] answer, and [`state`] can be read. Printing there spoils the
+//!   snapshot: use [`telemetry::log`].
+//! - A filter that learns writes to [`state`] in [`Filter::on_feedback`] and builds its model in `configure`. What it reads
+//!   there with `get` is watched: when that value changes, the server loads the filter again.
 //! - Scores and edits count if the hook returns a verdict, and not if it returns a [`Failure`], panics or is stopped.
 //! - What the operator has not granted answers with an error: [`EditError::NotPermitted`], `access-denied`.
 //!
@@ -63,7 +65,7 @@ mod verdict;
 pub use bindings::imports::postwarden::filter::content::{Field, TextChunk};
 pub use bindings::imports::postwarden::filter::smtp::EditError;
 pub use bindings::imports::postwarden::filter::types::{
-    AuthenticationResult, EsmtpParameter, Failure, IpAddress, Objection, Reason, Recipient, Verdict,
+    AuthenticationResult, Class, EsmtpParameter, Failure, IpAddress, Objection, Reason, Recipient, Verdict,
 };
 #[doc(hidden)]
 pub use configure::configure_once;
@@ -129,5 +131,11 @@ pub trait Filter: Sized + Send + Sync + 'static {
     /// `challenged`, `reply` the SMTP reply line.
     fn on_outcome(&self, session: &Session, transaction: &Transaction, outcome: &str, reply: &str) {
         let _ = (session, transaction, outcome, reply);
+    }
+
+    /// Somebody who knows has said what this message is. Nobody waits for a reply.
+    fn on_feedback(&self, message: &Message, class: Class) -> Result<(), Failure> {
+        let _ = (message, class);
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! A server in a test: set what the filter shall see, call its hooks, look at what it did. No WebAssembly, no network,
 //! no clock but the test's. Each test thread has a host of its own.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -9,7 +10,10 @@ use serde_json::Value;
 
 pub use crate::fake::Edit;
 use crate::fake::{World, world};
-use crate::{Answer, AuthenticationResult, Filter, Message, Problems, Recipient, Session, Transaction, configure, dns};
+use crate::{
+    Answer, AuthenticationResult, Class, Failure, Filter, Message, Problems, Recipient, Session, Transaction,
+    configure, dns,
+};
 
 /// The host of this thread. Making one forgets the one before.
 #[must_use]
@@ -67,6 +71,13 @@ impl FakeHost {
         self
     }
 
+    /// One more local domain: the transaction's attributes tell which of the envelope's are.
+    pub fn local_domain(self, domain: &str) -> Self {
+        world(|world| world.local_domains.insert(domain.to_ascii_lowercase()));
+        self
+    }
+
+    /// A fact about the session, by name.
     pub fn attribute(self, name: &str, value: &str) -> Self {
         world(|world| world.attributes.insert(name.to_owned(), value.to_owned()));
         self
@@ -109,9 +120,18 @@ impl FakeHost {
         world(|world| world.now = world.now.saturating_add(milliseconds));
     }
 
-    /// Configures a filter as the server does.
+    /// Configures a filter as the server does: without DNS, and without writing state.
     pub fn configure<F: Filter>(&self, settings: Value) -> Result<F, Problems> {
-        configure::configure(&settings.to_string())
+        world(|world| (world.configuring, world.watched) = (true, BTreeMap::new()));
+        let configured = configure::configure(&settings.to_string());
+        world(|world| world.configuring = false);
+        configured
+    }
+
+    /// Whether the server would load the filter again now: a value that the last `configure` has read with `get` is
+    /// another one.
+    pub fn is_stale(&self) -> bool {
+        world(|world| world.watched.iter().any(|(place, value)| world.value(place) != *value))
     }
 
     pub fn on_connect(&self, filter: &impl Filter) -> Answer {
@@ -127,12 +147,19 @@ impl FakeHost {
     }
 
     pub fn on_recipient(&self, filter: &impl Filter, address: &str) -> Answer {
+        world(|world| world.proposed = Some(address.to_owned()));
         let recipient = Recipient { address: address.to_owned(), parameters: Vec::new() };
-        filter.on_recipient(&Session::new(), &Transaction::new(), &recipient)
+        let answer = filter.on_recipient(&Session::new(), &Transaction::new(), &recipient);
+        world(|world| world.proposed = None);
+        answer
     }
 
     pub fn on_message(&self, filter: &impl Filter) -> Answer {
         filter.on_message(&Session::new(), &Transaction::new(), &Message::new())
+    }
+
+    pub fn on_feedback(&self, filter: &impl Filter, class: Class) -> Result<(), Failure> {
+        filter.on_feedback(&Message::new(), class)
     }
 
     pub fn on_outcome(&self, filter: &impl Filter, outcome: &str, reply: &str) {

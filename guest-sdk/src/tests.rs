@@ -110,3 +110,86 @@ fn what_is_not_granted_fails_the_call() {
     let failure = host.on_message(&filter).unwrap_err();
     assert!(failure.message.contains("NotPermitted"), "{failure:?}");
 }
+
+/// Learns words of subjects; its model is their number.
+#[derive(Debug)]
+struct Words {
+    known: usize,
+}
+
+impl Filter for Words {
+    type Settings = NoSettings;
+
+    fn configure(_: NoSettings) -> Result<Self, Problems> {
+        let problem = |error: state::Error| vec![Problem::new("", format!("{error:?}"))];
+        let bucket = state::Bucket::open("").map_err(problem)?;
+        bucket.get("generation").map_err(problem)?;
+        if !matches!(bucket.set("x", b"", None), Err(state::Error::AccessDenied)) {
+            return Err(vec![Problem::new("", "configure could write")]);
+        }
+        Ok(Self { known: bucket.list_keys("word/", None, 1000).map_err(problem)?.len() })
+    }
+
+    fn on_message(&self, _: &Session, transaction: &Transaction, message: &Message) -> Answer {
+        transaction.add_score("KNOWN", self.known as f64, None)?;
+        if transaction.get_attribute("sender.local").is_none() {
+            transaction.replace_part(message.count_parts() - 1, "text/plain", b"gone")?;
+        }
+        pass()
+    }
+
+    fn on_recipient(&self, _: &Session, transaction: &Transaction, recipient: &Recipient) -> Answer {
+        let domain = recipient.address.rsplit_once('@').unwrap_or_default().1;
+        let local = ["recipient.local".to_owned(), format!("domain.local:{domain}")];
+        match local.map(|name| transaction.get_attribute(&name)) {
+            [Some(_), Some(_)] => pass(),
+            [None, None] => reject(Reason::Access).into(),
+            other => Err(format!("{other:?}").into()),
+        }
+    }
+
+    fn on_feedback(&self, message: &Message, class: Class) -> Result<(), Failure> {
+        if !matches!(class, Class::Ham | Class::Spam) {
+            return Err(format!("what is {class:?}?").into());
+        }
+        let bucket = state::Bucket::open("").map_err(|error| format!("{error:?}"))?;
+        for word in message.get_decoded_fields("Subject").join(" ").split(' ') {
+            bucket.set(&format!("word/{word}"), b"", None).map_err(|error| format!("{error:?}"))?;
+        }
+        bucket.increment("generation", 1, None).map_err(|error| format!("{error:?}"))?;
+        Ok(())
+    }
+}
+
+export!(Words: on_recipient, on_message, on_feedback);
+
+#[test]
+fn what_was_learned_is_in_the_next_model() {
+    let host = FakeHost::new().message("Subject: one two\n\nx\n").sender("a@here.example").local_domain("here.example");
+    let filter = host.configure::<Words>(json!({})).unwrap();
+    assert!(!host.is_stale());
+    host.on_feedback(&filter, Class::Spam).unwrap();
+    assert!(host.on_feedback(&filter, Class::Other("later".to_owned())).is_err());
+    assert!(host.is_stale());
+    let filter = host.configure::<Words>(json!({})).unwrap();
+    assert!(!host.is_stale());
+    host.on_message(&filter).unwrap();
+    assert_eq!(host.scores(), [("KNOWN".to_owned(), 2.0)]);
+    assert!(host.edits().is_empty());
+}
+
+#[test]
+fn local_domains_and_new_parts() {
+    let host = FakeHost::new()
+        .local_domain("here.example")
+        .message("Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\n\ntwo\n--b--\n");
+    let filter = host.configure::<Words>(json!({})).unwrap();
+    assert!(matches!(host.on_recipient(&filter, "b@here.example"), Ok(Verdict::Pass)));
+    assert!(matches!(host.on_recipient(&filter, "b@there.example"), Ok(Verdict::Reject(_))));
+    host.on_message(&filter).unwrap();
+    assert_eq!(host.edits(), [Edit::ReplacePart(2, "text/plain".to_owned(), b"gone".to_vec())]);
+    let transaction = Transaction::new();
+    assert!(matches!(transaction.replace_part(0, "text/plain", b""), Err(EditError::Invalid(_))));
+    assert!(matches!(transaction.replace_part(1, "message/rfc822", b""), Err(EditError::Invalid(_))));
+    assert!(matches!(transaction.replace_part(3, "text/plain", b""), Err(EditError::NotFound)));
+}

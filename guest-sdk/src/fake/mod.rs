@@ -8,7 +8,7 @@ pub(crate) mod smtp;
 pub use services::{assets, call, dns, state, tcp, telemetry};
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::{AuthenticationResult, EsmtpParameter, Recipient};
@@ -29,6 +29,7 @@ pub enum Edit {
     AddHeader(String, String),
     ReplaceHeader(String, u32, String),
     RemoveHeader(String, Option<u32>),
+    ReplacePart(u32, String, Vec<u8>),
     AddRecipient(String),
     RemoveRecipient(String),
     SetSender(String),
@@ -43,6 +44,9 @@ pub(crate) struct World {
     pub(crate) user: Option<String>,
     pub(crate) tls_version: Option<String>,
     pub(crate) attributes: BTreeMap<String, String>,
+    pub(crate) local_domains: BTreeSet<String>,
+    /// The recipient of the call.
+    pub(crate) proposed: Option<String>,
     pub(crate) notes: BTreeMap<String, Vec<u8>>,
     pub(crate) sender: String,
     pub(crate) sender_parameters: Vec<EsmtpParameter>,
@@ -53,6 +57,9 @@ pub(crate) struct World {
     pub(crate) assets: BTreeMap<String, Vec<u8>>,
     /// Bucket and key to value and expiry, in milliseconds.
     pub(crate) state: BTreeMap<(String, String), (Vec<u8>, Option<u64>)>,
+    pub(crate) configuring: bool,
+    /// What the last `configure` got, by bucket and key.
+    pub(crate) watched: BTreeMap<(String, String), Option<Vec<u8>>>,
     /// Milliseconds since the Unix epoch.
     pub(crate) now: u64,
     pub(crate) scores: Vec<(String, f64)>,
@@ -71,6 +78,8 @@ impl Default for World {
             user: None,
             tls_version: None,
             attributes: BTreeMap::new(),
+            local_domains: BTreeSet::new(),
+            proposed: None,
             notes: BTreeMap::new(),
             sender: "sender@example.org".to_owned(),
             sender_parameters: Vec::new(),
@@ -80,12 +89,22 @@ impl Default for World {
             dns: BTreeMap::new(),
             assets: BTreeMap::new(),
             state: BTreeMap::new(),
+            configuring: false,
+            watched: BTreeMap::new(),
             now: 1_000_000_000_000,
             scores: Vec::new(),
             edits: Vec::new(),
             log: Vec::new(),
             counters: BTreeMap::new(),
         }
+    }
+}
+
+impl World {
+    /// What stands there and has not expired.
+    pub(crate) fn value(&self, place: &(String, String)) -> Option<Vec<u8>> {
+        let (value, expiry) = self.state.get(place)?;
+        expiry.is_none_or(|expiry| expiry > self.now).then(|| value.clone())
     }
 }
 

@@ -68,7 +68,7 @@ pub mod dns {
 
     pub fn resolve(question: &Question) -> Result<Answer, Error> {
         world(|world| {
-            if !world.granted.dns {
+            if !world.granted.dns || world.configuring {
                 return Err(Error::AccessDenied);
             }
             let name = question.name.trim_end_matches('.').to_ascii_lowercase();
@@ -101,26 +101,32 @@ pub mod state {
         pub fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
             let place = (self.0.clone(), key.to_owned());
             Ok(world(|world| {
-                let (value, expiry) = world.state.get(&place)?;
-                expiry.is_none_or(|expiry| expiry > world.now).then(|| value.clone())
+                let value = world.value(&place);
+                if world.configuring {
+                    world.watched.entry(place).or_insert_with(|| value.clone());
+                }
+                value
             }))
         }
 
         pub fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, Error> {
-            keys.iter().map(|key| self.get(key)).collect()
+            Ok(world(|world| keys.iter().map(|key| world.value(&(self.0.clone(), key.clone()))).collect()))
         }
 
         pub fn set(&self, key: &str, value: &[u8], ttl: Option<u64>) -> Result<(), Error> {
+            may_write()?;
             self.put(key, value.to_vec(), ttl);
             Ok(())
         }
 
         pub fn delete(&self, key: &str) -> Result<(), Error> {
+            may_write()?;
             world(|world| world.state.remove(&(self.0.clone(), key.to_owned())));
             Ok(())
         }
 
         pub fn increment(&self, key: &str, delta: i64, ttl: Option<u64>) -> Result<i64, Error> {
+            may_write()?;
             let present = self.get(key)?;
             let number = |value: &Vec<u8>| std::str::from_utf8(value).ok()?.parse::<i64>().ok();
             let sum = match &present {
@@ -152,6 +158,7 @@ pub mod state {
             value: &[u8],
             ttl: Option<u64>,
         ) -> Result<bool, Error> {
+            may_write()?;
             let fits = self.get(key)?.as_deref() == expected;
             if fits {
                 self.put(key, value.to_vec(), ttl);
@@ -174,6 +181,10 @@ pub mod state {
                 world.state.insert((self.0.clone(), key.to_owned()), (value, expiry));
             });
         }
+    }
+
+    fn may_write() -> Result<(), Error> {
+        if world(|world| world.configuring) { Err(Error::AccessDenied) } else { Ok(()) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Session and transaction.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use super::{Edit, count, world};
 use crate::{AuthenticationResult, EditError, EsmtpParameter, IpAddress, Recipient};
@@ -97,8 +98,22 @@ impl Transaction {
     }
 
     pub fn get_attribute(&self, name: &str) -> Option<String> {
-        let _ = name;
-        None
+        let is_local = world(|world| {
+            let domain = |address: &str| Some(address.rsplit_once('@')?.1.to_ascii_lowercase());
+            let local = |domain: &Option<String>| domain.as_ref().is_some_and(|one| world.local_domains.contains(one));
+            let (sender, proposed) = (domain(&world.sender), world.proposed.as_deref().and_then(domain));
+            match (name, name.strip_prefix("domain.local:")) {
+                ("sender.local", _) => local(&sender),
+                ("recipient.local", _) => local(&proposed),
+                (_, Some(asked)) => {
+                    let recipients = world.recipients.iter().map(|recipient| domain(&recipient.address));
+                    let mut of_envelope = recipients.chain([sender, proposed]).flatten();
+                    of_envelope.any(|one| one == asked) && world.local_domains.contains(asked)
+                }
+                _ => false,
+            }
+        });
+        is_local.then(|| "true".to_owned())
     }
 
     pub fn get_score(&self) -> f64 {
@@ -126,6 +141,20 @@ impl Transaction {
     pub fn remove_header(&self, name: &str, index: Option<u32>) -> Result<(), EditError> {
         stands(name, index.unwrap_or(0))?;
         header(name, "", Edit::RemoveHeader(name.to_owned(), index))
+    }
+
+    pub fn replace_part(&self, index: u32, media_type: &str, content: &[u8]) -> Result<(), EditError> {
+        if !world(|world| world.granted.edit) {
+            return Err(EditError::NotPermitted);
+        }
+        let message = world(|world| Rc::clone(&world.message));
+        let part = usize::try_from(index).ok().and_then(|index| message.part(index)).ok_or(EditError::NotFound)?;
+        let (kind, _) = media_type.split_once('/').unwrap_or_default();
+        if part.media_type.starts_with("multipart/") || kind.is_empty() || ["multipart", "message"].contains(&kind) {
+            return Err(EditError::Invalid(format!("{} cannot become {media_type}", part.media_type)));
+        }
+        world(|world| world.edits.push(Edit::ReplacePart(index, media_type.to_owned(), content.to_vec())));
+        Ok(())
     }
 
     pub fn add_recipient(&self, address: &str) -> Result<(), EditError> {

@@ -13,14 +13,17 @@ use crate::verdict::{Edit, Score, Verdict};
 #[derive(Clone)]
 pub struct Call {
     pub hook: Hook,
-    pub session: Arc<Session>,
+    /// For all hooks but [`Hook::Feedback`].
+    pub session: Option<Arc<Session>>,
     pub transaction: Option<Arc<Transaction>>,
     /// For [`Hook::Recipient`].
     pub recipient: Option<Recipient>,
-    /// For [`Hook::Message`].
+    /// For [`Hook::Message`] and [`Hook::Feedback`].
     pub message: Option<Arc<dyn Content>>,
     /// For [`Hook::Outcome`].
     pub outcome: Option<Outcome>,
+    /// For [`Hook::Feedback`].
+    pub class: Option<Class>,
     /// Points of the filters before this one.
     pub score: f64,
     /// What this filter noted on this connection before.
@@ -84,6 +87,14 @@ pub struct AuthenticationResult {
 pub struct Outcome {
     pub outcome: String,
     pub reply: String,
+}
+
+/// What somebody who knows has said a message is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Class {
+    Ham,
+    Spam,
+    Other(String),
 }
 
 /// A header field: unfolded, without its line break.

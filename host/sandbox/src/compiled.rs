@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::reads::StateRead;
+
 /// Files kept; the oldest are removed.
 const CACHED_MAX: usize = 64;
 
@@ -19,12 +21,22 @@ struct Note {
     /// SHA-256 of the code, in hex.
     code: String,
     no_snapshot: Option<String>,
+    #[serde(default)]
+    state: Option<StateRead>,
 }
 
-/// A compiled component and why it is no snapshot, if it is none.
+/// A compiled component, why it is no snapshot, if it is none, and what of the state is in it.
 pub(crate) struct Compiled {
     pub(crate) component: Component,
     pub(crate) no_snapshot: Option<String>,
+    pub(crate) state: Option<StateRead>,
+}
+
+impl Compiled {
+    /// A snapshot with state in it that nothing tells the age of would be old at the next start, and nobody would know.
+    pub(crate) fn may_be_kept(&self) -> bool {
+        self.state.as_ref().is_none_or(StateRead::is_watched)
+    }
 }
 
 /// What was compiled for this id and this engine. Anything wrong with it counts as absent.
@@ -36,7 +48,7 @@ pub(crate) fn read(engine: &Engine, folder: &Path, id: &str) -> Option<Compiled>
         return None;
     }
     match deserialize(engine, &code_path) {
-        Ok(component) => Some(Compiled { component, no_snapshot: note.no_snapshot }),
+        Ok(component) => Some(Compiled { component, no_snapshot: note.no_snapshot, state: note.state }),
         Err(error) => {
             tracing::info!(file = %code_path.display(), %error, "compiled code is of another engine");
             None
@@ -61,7 +73,11 @@ pub(crate) fn write(engine: &Engine, folder: &Path, id: &str, compiled: &Compile
 fn try_write(engine: &Engine, folder: &Path, id: &str, compiled: &Compiled) -> io::Result<()> {
     make_private(folder)?;
     let code = compiled.component.serialize().map_err(io::Error::other)?;
-    let note = Note { code: hex(&Sha256::digest(&code)), no_snapshot: compiled.no_snapshot.clone() };
+    let note = Note {
+        code: hex(&Sha256::digest(&code)),
+        no_snapshot: compiled.no_snapshot.clone(),
+        state: compiled.state.clone(),
+    };
     let (code_path, note_path) = paths(engine, folder, id);
     replace(folder, &code_path, &code)?;
     replace(folder, &note_path, &serde_json::to_vec(&note).map_err(io::Error::other)?)?;

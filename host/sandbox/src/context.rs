@@ -15,9 +15,15 @@ use crate::call::{Call, LogLine};
 use crate::engine::GROWTH_BYTES_MAX;
 use crate::failure::{Cause, Stop};
 use crate::grants::Grants;
+use crate::hook::Hook;
 use crate::limits::{Limits, TICK};
+use crate::reads::Reads;
 use crate::services::Services;
 use crate::verdict::{Edit, Score};
+
+/// Bytes that one host call hands out while a filter is configured, whatever its budget for calls: it reads its files
+/// and what it has learned.
+const CONFIGURE_PIECE_BYTES_MAX: usize = 64 << 20;
 
 /// What all instances of one filter version share.
 pub(crate) struct Shared {
@@ -37,9 +43,13 @@ pub(crate) struct Context {
     pub(crate) call: Option<Call>,
     pub(crate) staged: Staged,
     pub(crate) deadline: Instant,
+    /// From its beginning to the deadline.
+    time: Duration,
     /// Set at the first tick: the guest takes long.
     pub(crate) ticked: Arc<AtomicBool>,
-    /// Ticks in which the guest computed, and how many it may; none while it is configured.
+    /// What `configure` has read from the state.
+    pub(crate) reads: Reads,
+    /// Ticks in which the guest computed, and how many it may; none while it is configured or learns.
     ticks: u32,
     ticks_max: Option<u32>,
     pub(crate) host_calls: u64,
@@ -77,8 +87,9 @@ impl Context {
         let limits = &shared.limits;
         let ticks = limits.cpu.as_nanos().div_ceil(TICK.as_nanos().max(1));
         let ticks_max = u32::try_from(ticks).unwrap_or(u32::MAX).max(1);
-        let deadline = limits.deadline;
-        Self::new(shared, growth_of_all, Some(call), deadline, Some(ticks_max))
+        let ticks_max = (call.hook != Hook::Feedback).then_some(ticks_max);
+        let time = limits.time(call.hook);
+        Self::new(shared, growth_of_all, Some(call), time, ticks_max)
     }
 
     fn new(
@@ -98,6 +109,8 @@ impl Context {
             call,
             staged: Staged::default(),
             deadline: now.checked_add(time).unwrap_or(now),
+            time,
+            reads: Reads::default(),
             ticked: Arc::default(),
             ticks: 0,
             ticks_max,
@@ -143,13 +156,14 @@ impl Context {
     /// Bytes that one host call hands out: what is asked for, within the budget.
     pub(crate) fn piece(&self, limit: u32) -> usize {
         let most = usize::try_from(self.shared.limits.returned_bytes).unwrap_or(usize::MAX);
+        let most = if self.call.is_none() { most.max(CONFIGURE_PIECE_BYTES_MAX) } else { most };
         usize::try_from(limit).unwrap_or(usize::MAX).min(most)
     }
 
     /// A tick has passed while the guest computed.
     pub(crate) fn tick(&mut self) -> Result<UpdateDeadline> {
         if Instant::now() >= self.deadline {
-            return Err(stop(Cause::Deadline, format!("after {:?}", self.shared.limits.deadline)));
+            return Err(stop(Cause::Deadline, format!("after {:?}", self.time)));
         }
         if self.host_calls > self.shared.limits.host_calls {
             return Err(stop(Cause::HostCalls, format!("more than {} host calls", self.shared.limits.host_calls)));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// Default quota of a bucket, in bytes.
-pub(crate) const BUCKET_BYTES_DEFAULT: u64 = 16 << 20;
+pub const BUCKET_BYTES_DEFAULT: u64 = 16 << 20;
 
 const NAMES: &[&str] =
     &["dns", "state", "accept", "discard", "edit", "recipients", "custom-replies", "files", "connect"];
@@ -30,26 +30,31 @@ pub struct Grants {
 impl Grants {
     /// From `["dns", { files = { lists = "lists/" } }]`, or from one table. All errors at once.
     pub fn read(value: &Value) -> Result<Self, Vec<String>> {
+        Self::read_with(value, BUCKET_BYTES_DEFAULT)
+    }
+
+    /// `own` is the quota of the filter's own bucket, in bytes, where nothing is written.
+    pub fn read_with(value: &Value, own: u64) -> Result<Self, Vec<String>> {
         let mut grants = Self::default();
         let mut errors = Vec::new();
         match value {
             Value::Null => {}
-            Value::Array(items) => items.iter().for_each(|item| grants.item(item, &mut errors)),
-            item @ (Value::Object(_) | Value::String(_)) => grants.item(item, &mut errors),
+            Value::Array(items) => items.iter().for_each(|item| grants.item(item, own, &mut errors)),
+            item @ (Value::Object(_) | Value::String(_)) => grants.item(item, own, &mut errors),
             _ => errors.push("grants is a list of names and tables".to_owned()),
         }
         if errors.is_empty() { Ok(grants) } else { Err(errors) }
     }
 
-    fn item(&mut self, item: &Value, errors: &mut Vec<String>) {
+    fn item(&mut self, item: &Value, own: u64, errors: &mut Vec<String>) {
         match item {
-            Value::String(name) => self.grant(name, &Value::Bool(true), errors),
-            Value::Object(table) => table.iter().for_each(|(name, value)| self.grant(name, value, errors)),
+            Value::String(name) => self.grant(name, &Value::Bool(true), own, errors),
+            Value::Object(table) => table.iter().for_each(|(name, value)| self.grant(name, value, own, errors)),
             _ => errors.push(format!("a grant is a name or a table, not {item}")),
         }
     }
 
-    fn grant(&mut self, name: &str, value: &Value, errors: &mut Vec<String>) {
+    fn grant(&mut self, name: &str, value: &Value, own: u64, errors: &mut Vec<String>) {
         let flag = match name {
             "accept" => &mut self.accept,
             "discard" => &mut self.discard,
@@ -57,7 +62,7 @@ impl Grants {
             "recipients" => &mut self.recipients,
             "custom-replies" => &mut self.custom_replies,
             "dns" => return self.grant_dns(value, errors),
-            "state" => return self.grant_state(value, errors),
+            "state" => return self.grant_state(value, own, errors),
             "files" => return self.grant_files(value, errors),
             "connect" => return self.grant_connect(value, errors),
             _ => {
@@ -82,8 +87,8 @@ impl Grants {
         }
     }
 
-    fn grant_state(&mut self, value: &Value, errors: &mut Vec<String>) {
-        let own = || BTreeMap::from([(String::new(), BUCKET_BYTES_DEFAULT)]);
+    fn grant_state(&mut self, value: &Value, own: u64, errors: &mut Vec<String>) {
+        let own = || BTreeMap::from([(String::new(), own)]);
         match (value, strings(value)) {
             (Value::Bool(on), _) => self.state = on.then(own),
             (_, Some(names)) => {
@@ -223,6 +228,15 @@ mod tests {
         assert!(!grants.may_connect("127.0.0.1", 25));
         assert_eq!(grants.state.unwrap().get("shared"), Some(&1000));
         assert_eq!(grants.files.get("lists").map(String::as_str), Some("lists/"));
+    }
+
+    #[test]
+    fn a_filters_own_bucket_can_be_sized() {
+        let own = |grants| Grants::read_with(&grants, 99).unwrap().state.unwrap()[""];
+        assert_eq!(own(json!(["state"])), 99);
+        assert_eq!(own(json!([{ "state": { "shared": 1 } }])), 99);
+        assert_eq!(own(json!({ "state": { "": 7 } })), 7);
+        assert_eq!(Grants::read(&json!(["state"])).unwrap().state.unwrap()[""], BUCKET_BYTES_DEFAULT);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The moments of a mail session at which a filter may be asked. Names only; what is asked is in `call.rs`.
+//! The moments at which a filter may be asked, in the order of a mail session. Names only; what is asked is in `call.rs`.
 
 use std::fmt;
 
@@ -11,11 +11,12 @@ pub enum Hook {
     Recipient,
     Message,
     Outcome,
+    Feedback,
 }
 
 impl Hook {
-    pub const ALL: [Self; 6] =
-        [Self::Connect, Self::Greeting, Self::Sender, Self::Recipient, Self::Message, Self::Outcome];
+    pub const ALL: [Self; 7] =
+        [Self::Connect, Self::Greeting, Self::Sender, Self::Recipient, Self::Message, Self::Outcome, Self::Feedback];
 
     /// The name of its interface, without package and version.
     pub fn interface(self) -> &'static str {
@@ -26,6 +27,7 @@ impl Hook {
             Self::Recipient => "on-recipient",
             Self::Message => "on-message",
             Self::Outcome => "on-outcome",
+            Self::Feedback => "on-feedback",
         }
     }
 }

@@ -20,10 +20,11 @@ pub(crate) struct Hooks {
     recipient: Option<wit::on_recipient::GuestIndices>,
     message: Option<wit::on_message::GuestIndices>,
     outcome: Option<wit::on_outcome::GuestIndices>,
+    feedback: Option<wit::on_feedback::GuestIndices>,
     pub(crate) setup: Option<wit::setup::GuestIndices>,
 }
 
-/// What a hook answers; the outcome hook answers nothing.
+/// What a hook answers; the outcome hook answers nothing, and what was learned is a pass.
 pub(crate) type Answer = Option<std::result::Result<types::Verdict, types::Failure>>;
 
 impl Hooks {
@@ -36,6 +37,7 @@ impl Hooks {
             recipient: wit::on_recipient::GuestIndices::new(pre).ok(),
             message: wit::on_message::GuestIndices::new(pre).ok(),
             outcome: wit::on_outcome::GuestIndices::new(pre).ok(),
+            feedback: wit::on_feedback::GuestIndices::new(pre).ok(),
             setup: wit::setup::GuestIndices::new(pre).ok(),
         }
     }
@@ -48,6 +50,7 @@ impl Hooks {
             Hook::Recipient => self.recipient.is_some(),
             Hook::Message => self.message.is_some(),
             Hook::Outcome => self.outcome.is_some(),
+            Hook::Feedback => self.feedback.is_some(),
         };
         Hook::ALL.into_iter().filter(there).collect()
     }
@@ -73,6 +76,9 @@ impl Hooks {
         if let Some(indices) = &self.outcome {
             indices.load(&mut *store, instance).map_err(said(Hook::Outcome))?;
         }
+        if let Some(indices) = &self.feedback {
+            indices.load(&mut *store, instance).map_err(said(Hook::Feedback))?;
+        }
         if let Some(indices) = &self.setup {
             indices.load(&mut *store, instance).map_err(|error| format!("setup: {error:#}"))?;
         }
@@ -81,6 +87,9 @@ impl Hooks {
 
     /// Calls the hook of this call. The component exports it, or it passes.
     pub(crate) async fn call(&self, store: &mut Store<Context>, instance: &Instance, call: &Call) -> Result<Answer> {
+        if call.hook == Hook::Feedback {
+            return self.learn(store, instance, call).await;
+        }
         let session = store.data_mut().hand(SessionHandle)?;
         let answer = match call.hook {
             Hook::Connect => match &self.connect {
@@ -125,7 +134,16 @@ impl Hooks {
                 }
                 return Ok(None);
             }
+            Hook::Feedback => return Ok(None),
         };
         Ok(Some(answer))
+    }
+
+    async fn learn(&self, store: &mut Store<Context>, instance: &Instance, call: &Call) -> Result<Answer> {
+        let (Some(indices), Some(class)) = (&self.feedback, &call.class) else { return Ok(None) };
+        let message: Resource<MessageHandle> = store.data_mut().hand(MessageHandle)?;
+        let guest = indices.load(&mut *store, instance)?;
+        let learned = guest.call_learn(&mut *store, message, &convert::class(class)).await?;
+        Ok(Some(learned.map(|()| types::Verdict::Pass)))
     }
 }

@@ -17,6 +17,8 @@ use crate::failure::{Cause, Failure, Stop};
 use crate::hook::Hook;
 use crate::hooks::{Answer, Hooks};
 use crate::load::LoadReport;
+use crate::reads::StateRead;
+use crate::services::StateError;
 use crate::snapshot::configure;
 use crate::track_0_1::postwarden::filter::types as wit;
 use crate::verdict::{Objection, Reason, Verdict};
@@ -41,6 +43,8 @@ pub(crate) struct Loaded {
     pub(crate) id: String,
     pub(crate) component: String,
     pub(crate) report: LoadReport,
+    /// What the snapshot was built from.
+    pub(crate) state: Option<StateRead>,
 }
 
 impl Filter {
@@ -72,6 +76,19 @@ impl Filter {
         &self.0.report
     }
 
+    /// SHA-256 of all that `configure` has read from the state, in hex; none: it has read nothing.
+    pub fn state_digest(&self) -> Option<&str> {
+        self.0.state.as_ref().map(|state| state.digest.as_str())
+    }
+
+    /// Whether a value that `configure` has got from the state is another one today.
+    pub async fn is_stale(&self) -> Result<bool, StateError> {
+        match &self.0.state {
+            Some(state) => state.is_stale(self.0.shared.services.as_ref()).await,
+            None => Ok(false),
+        }
+    }
+
     /// Asks the filter. Ends within its deadline, whatever the guest does; dropping the future ends the guest.
     ///
     /// A guest that computes for longer than a tick goes on beside the caller's runtime, at low priority: it takes no
@@ -97,7 +114,7 @@ impl Filter {
 impl Loaded {
     async fn evaluate(self: Arc<Self>, call: Call, ticked: Arc<AtomicBool>) -> Evaluation {
         let hook = call.hook;
-        let limit = self.shared.limits.deadline;
+        let limit = self.shared.limits.time(hook);
         let deadline = tokio::time::Instant::now().checked_add(limit);
         let Some(deadline) = deadline else { return failed(hook, Cause::Host, "the deadline is out of range") };
         let permit = match tokio::time::timeout_at(deadline, self.room.instances.acquire()).await {

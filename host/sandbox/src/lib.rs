@@ -17,6 +17,7 @@ mod limits;
 mod load;
 #[doc(hidden)]
 pub mod measure;
+mod reads;
 mod services;
 mod slow;
 mod snapshot;
@@ -25,12 +26,12 @@ mod verdict;
 
 pub use assets::Assets;
 pub use call::{
-    AuthenticationResult, Call, Content, Evaluation, Field, Level, LogLine, Outcome, Parameter, PartFacts, Recipient,
-    Session, Transaction,
+    AuthenticationResult, Call, Class, Content, Evaluation, Field, Level, LogLine, Outcome, Parameter, PartFacts,
+    Recipient, Session, Transaction,
 };
 pub use engine::{Sandbox, SandboxSettings};
 pub use failure::{Cause, Failure};
-pub use grants::Grants;
+pub use grants::{BUCKET_BYTES_DEFAULT, Grants};
 pub use hook::Hook;
 pub use inspect::{PACKAGE, TRACK};
 pub use instance::Filter;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::hook::Hook;
+
 /// What one call of a filter may use. Every field is a configuration key of the filter (with `-` for `_`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -9,7 +11,7 @@ pub struct Limits {
     pub deadline: Duration,
     /// Time the guest itself computes in one call, counted in ticks of [`TICK`].
     pub cpu: Duration,
-    /// Wall time of `configure`; its CPU time is not counted apart.
+    /// Wall time of `configure` and of learning; their CPU time is not counted apart.
     pub configure_deadline: Duration,
     /// Bytes of all linear memories of one instance.
     pub memory: u64,
@@ -29,6 +31,8 @@ pub struct Limits {
     pub log_bytes: u64,
     /// Edits staged.
     pub edits: u32,
+    /// Bytes of new contents of body parts.
+    pub edit_bytes: u64,
     /// Symbols scored.
     pub scores: u32,
     /// Bytes of notes of one filter on one connection.
@@ -41,6 +45,13 @@ pub struct Limits {
 
 /// How often a computing guest is looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
+
+impl Limits {
+    /// Wall time of a call of this hook.
+    pub fn time(&self, hook: Hook) -> Duration {
+        if hook == Hook::Feedback { self.configure_deadline } else { self.deadline }
+    }
+}
 
 impl Default for Limits {
     fn default() -> Self {
@@ -57,6 +68,7 @@ impl Default for Limits {
             log_lines: 100,
             log_bytes: 64 << 10,
             edits: 100,
+            edit_bytes: 16 << 20,
             scores: 500,
             note_bytes: 64 << 10,
             dns_queries: 100,

@@ -113,6 +113,7 @@ impl Sandbox {
             exported,
             room: self.room.clone(),
             report: LoadReport { cached, no_snapshot: compiled.no_snapshot, took: started.elapsed() },
+            state: compiled.state,
             shared,
             pre,
             hooks,
@@ -139,13 +140,15 @@ impl Sandbox {
             let folder = sandbox.cache.as_deref()?;
             compiled::read(&sandbox.engine, folder, &key)
         });
-        if let Some(compiled) = at_hand.await.ok().flatten() {
+        if let Some(compiled) = at_hand.await.ok().flatten()
+            && is_fresh(&compiled, shared).await
+        {
             return Ok((compiled, true));
         }
         let compiled = self.make(bytes, shared, settings).await?;
         let (sandbox, key) = (self.clone(), id.to_owned());
         let kept = self.room.slow.compute(COMPILE_MAX, move || {
-            if let Some(folder) = &sandbox.cache {
+            if let Some(folder) = sandbox.cache.as_ref().filter(|_| compiled.may_be_kept()) {
                 compiled::write(&sandbox.engine, folder, &key, &compiled);
             }
             compiled
@@ -167,12 +170,12 @@ impl Sandbox {
             .slow
             .compute(COMPILE_MAX, move || runtime.block_on(snapshot::take(&sandbox, &for_shared, &wasm, &for_settings)))
             .await;
-        let (wasm, no_snapshot) = match taken {
-            Ok(Ok(Snapshot::Taken(snapshot))) => (Arc::from(snapshot), None),
-            Ok(Ok(Snapshot::Needless)) => (bytes.clone(), None),
-            Ok(Ok(Snapshot::Impossible(why))) => (bytes.clone(), Some(why)),
+        let (wasm, state, no_snapshot) = match taken {
+            Ok(Ok(Snapshot::Taken(snapshot, state))) => (Arc::from(snapshot), state, None),
+            Ok(Ok(Snapshot::Needless)) => (bytes.clone(), None, None),
+            Ok(Ok(Snapshot::Impossible(why))) => (bytes.clone(), None, Some(why)),
             Ok(Err(error)) => return Err(error),
-            Err(why) => (bytes.clone(), Some(format!("the snapshot failed: {why}"))),
+            Err(why) => (bytes.clone(), None, Some(format!("the snapshot failed: {why}"))),
         };
         let sandbox = self.clone();
         let component = self
@@ -182,7 +185,7 @@ impl Sandbox {
             .await
             .map_err(LoadError::Host)?;
         let component = component.map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
-        Ok(Compiled { component, no_snapshot })
+        Ok(Compiled { component, no_snapshot, state })
     }
 
     /// One instance, all hooks looked at; settings tried where each instance is configured.
@@ -201,6 +204,15 @@ impl Sandbox {
     }
 }
 
+/// Whether a snapshot that was kept holds what the state says today. A state that does not answer is asked again by the
+/// next `configure`.
+async fn is_fresh(compiled: &Compiled, shared: &Shared) -> bool {
+    match &compiled.state {
+        Some(state) => state.is_stale(shared.services.as_ref()).await.is_ok_and(|stale| !stale),
+        None => true,
+    }
+}
+
 fn budgets(source: &Source) -> Result<(), LoadError> {
     let limits = &source.limits;
     let too_much = |key: &str, wanted: u64, most: u64| {
@@ -214,7 +226,7 @@ fn budgets(source: &Source) -> Result<(), LoadError> {
     objection.map_or(Ok(()), Err)
 }
 
-/// Everything that may change what a filter does.
+/// Everything that may change what a filter does, but for the state: what was learned makes no other version.
 fn id_of(source: &Source, settings: &str) -> String {
     let mut digest = Sha256::new();
     let mut add = |bytes: &[u8]| {

@@ -13,12 +13,13 @@ use crate::failure::Cause;
 use crate::inspect;
 use crate::instance::{cause_of, new_store};
 use crate::load::LoadError;
+use crate::reads::StateRead;
 use crate::track_0_1::exports::postwarden::filter::setup;
 
 /// The result of `configure`.
 pub(crate) enum Snapshot {
-    /// The component with its configured memory.
-    Taken(Vec<u8>),
+    /// The component with its configured memory, and what of the state is in it.
+    Taken(Vec<u8>, Option<StateRead>),
     /// It exports no `setup`: there is nothing to run.
     Needless,
     /// Why each instance must be configured anew.
@@ -57,13 +58,14 @@ pub(crate) async fn take(
             "after configure it still holds a handle, such as standard output it has printed to".to_owned(),
         ));
     }
+    let state = std::mem::take(&mut store.data_mut().reads).finish();
     // The whole memory crosses as one list.
     store.set_hostcall_fuel(usize::MAX);
     let mut probe = Probe { store: &mut store, instance, failed: None };
     let taken = wizer.snapshot_component(&context, &mut probe).await;
     match (probe.failed, taken) {
         (Some(error), _) | (None, Err(error)) => Ok(Snapshot::Impossible(format!("{error:#}"))),
-        (None, Ok(bytes)) => Ok(Snapshot::Taken(bytes)),
+        (None, Ok(bytes)) => Ok(Snapshot::Taken(bytes, state)),
     }
 }
 

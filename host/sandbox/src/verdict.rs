@@ -1,5 +1,7 @@
 //! What a filter decides, and the points, edits and notes that go with it. No SMTP codes.
 
+use std::sync::Arc;
+
 /// The decision of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -77,9 +79,25 @@ pub struct Score {
 /// A staged change. Header edits refer to the header as the edits before them left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
-    AddHeader { name: String, value: String },
-    ReplaceHeader { name: String, index: u32, value: String },
-    RemoveHeader { name: String, index: Option<u32> },
+    AddHeader {
+        name: String,
+        value: String,
+    },
+    ReplaceHeader {
+        name: String,
+        index: u32,
+        value: String,
+    },
+    RemoveHeader {
+        name: String,
+        index: Option<u32>,
+    },
+    /// The part's index in the message as the call saw it.
+    ReplacePart {
+        index: u32,
+        media_type: String,
+        content: Arc<[u8]>,
+    },
     AddRecipient(String),
     RemoveRecipient(String),
     SetSender(String),

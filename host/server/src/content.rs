@@ -1,7 +1,7 @@
 //! A message as filters see it: between the crate that takes it apart and the sandbox. No decisions.
 
 use postwarden_mail::mime::{self, Message};
-use postwarden_sandbox::{Content, Field, PartFacts};
+use postwarden_sandbox::{Content, Edit, Field, PartFacts};
 
 /// The message as the filters before left it.
 pub struct MessageContent(Message);
@@ -9,6 +9,17 @@ pub struct MessageContent(Message);
 impl MessageContent {
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Message::new(bytes))
+    }
+
+    /// The message with the new parts among these edits.
+    pub fn replace_parts(&self, edits: &[Edit]) -> Vec<u8> {
+        let new = edits.iter().filter_map(|edit| match edit {
+            Edit::ReplacePart { index, media_type, content } => {
+                Some(mime::Replacement { index: usize::try_from(*index).ok()?, media_type, content })
+            }
+            _ => None,
+        });
+        self.0.replace_parts(&new.collect::<Vec<_>>())
     }
 }
 

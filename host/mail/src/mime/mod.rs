@@ -1,16 +1,21 @@
 //! A message taken apart: header fields, body parts in depth-first order, their decoded content, and what is wrong with
-//! it. Indexes the bytes and decodes a part when it is asked for; never changes them, never fails.
+//! it. Indexes the bytes and decodes a part when it is asked for; never changes them, never fails. A message with other
+//! parts is another message (`replace`).
 //!
 //! RFC 5322 for the header, RFC 2045-2047 and 2231 for the parts. Whatever comes in, the work is bounded by
 //! [`PARTS_MAX`] and [`DEPTH_MAX`] times the size.
 
 mod decode;
+mod encode;
+mod replace;
 mod walk;
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, OnceLock};
+
+pub use replace::Replacement;
 
 use crate::header;
 

@@ -38,6 +38,14 @@ pub(super) fn authentication(result: &call::AuthenticationResult) -> wit::Authen
     }
 }
 
+pub(crate) fn class(class: &call::Class) -> wit::Class {
+    match class {
+        call::Class::Ham => wit::Class::Ham,
+        call::Class::Spam => wit::Class::Spam,
+        call::Class::Other(name) => wit::Class::Other(name.clone()),
+    }
+}
+
 /// Nanoseconds of the contract.
 pub(super) fn duration(nanoseconds: Option<u64>) -> Option<Duration> {
     nanoseconds.map(Duration::from_nanos)

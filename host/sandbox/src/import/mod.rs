@@ -6,6 +6,7 @@ pub(crate) mod call;
 pub(crate) mod content;
 pub(crate) mod convert;
 pub(crate) mod dns;
+mod media_type;
 pub(crate) mod smtp;
 mod staging;
 pub(crate) mod state;

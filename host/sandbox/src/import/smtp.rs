@@ -167,6 +167,17 @@ impl wit::HostTransaction for Context {
         Ok(staging::header(self, Edit::RemoveHeader { name, index }))
     }
 
+    fn replace_part(
+        &mut self,
+        this: Resource<TransactionHandle>,
+        index: u32,
+        media_type: String,
+        content: Vec<u8>,
+    ) -> Result<Staged> {
+        self.transaction(&this, "smtp.transaction.replace-part")?;
+        Ok(staging::part(self, index, media_type, content))
+    }
+
     fn add_recipient(&mut self, this: Resource<TransactionHandle>, address: String) -> Result<Staged> {
         self.transaction(&this, "smtp.transaction.add-recipient")?;
         Ok(staging::envelope(self, Edit::AddRecipient(address)))
@@ -192,7 +203,7 @@ impl Context {
     fn session(&mut self, this: &Resource<SessionHandle>, name: &'static str) -> Result<Arc<Session>> {
         self.enter(name)?;
         self.table.get(this)?;
-        let session = self.call.as_ref().map(|call| call.session.clone());
+        let session = self.call.as_ref().and_then(|call| call.session.clone());
         session.ok_or_else(|| stop(Cause::Host, "a handle to a session where there is none"))
     }
 

@@ -1,5 +1,6 @@
 //! What a filter wants changed, checked against grant, budget and form before it is staged. Applies nothing.
 
+use super::media_type;
 use crate::context::Context;
 use crate::track_0_1::postwarden::filter::smtp::EditError;
 use crate::verdict::{Edit, Score};
@@ -53,11 +54,32 @@ pub(super) fn header(context: &mut Context, edit: Edit) -> Staged {
             form(name, None)?;
             must_stand(context, name, *index)?;
         }
-        Edit::AddRecipient(_) | Edit::RemoveRecipient(_) | Edit::SetSender(_) => {
+        Edit::ReplacePart { .. } | Edit::AddRecipient(_) | Edit::RemoveRecipient(_) | Edit::SetSender(_) => {
             return Err(EditError::Other("no header edit".to_owned()));
         }
     }
     stage(context, edit)
+}
+
+pub(super) fn part(context: &mut Context, index: u32, media_type: String, content: Vec<u8>) -> Staged {
+    if !context.shared.grants.edit {
+        return Err(EditError::NotPermitted);
+    }
+    media_type::check(&media_type).map_err(EditError::Invalid)?;
+    let message = context.call.as_ref().and_then(|call| call.message.as_ref()).ok_or(EditError::NotFound)?;
+    let there = usize::try_from(index).ok().and_then(|index| message.part(index)).ok_or(EditError::NotFound)?;
+    if there.media_type.starts_with("multipart/") {
+        return Err(EditError::Invalid(format!("part {index} is {}: replace one of its parts", there.media_type)));
+    }
+    let staged = context.staged.edits.iter().map(|edit| match edit {
+        Edit::ReplacePart { content, .. } => content.len(),
+        _ => 0,
+    });
+    let bytes = staged.fold(content.len(), usize::saturating_add);
+    if u64::try_from(bytes).unwrap_or(u64::MAX) > context.shared.limits.edit_bytes {
+        return Err(EditError::LimitExceeded);
+    }
+    stage(context, Edit::ReplacePart { index, media_type, content: content.into() })
 }
 
 pub(super) fn envelope(context: &mut Context, edit: Edit) -> Staged {

@@ -1,4 +1,5 @@
 //! State that outlives a call: buckets within the grant and its quota. The server keeps them; nothing is cached here.
+//! `configure` reads only, and what it reads is remembered.
 
 use std::time::Duration;
 
@@ -34,10 +35,7 @@ impl wit::Host for Context {}
 impl wit::HostBucket for Context {
     async fn open(&mut self, name: String) -> Result<Done<Resource<Bucket>>> {
         self.enter("state.bucket.open")?;
-        // `configure` may not: what it read would be frozen in the snapshot.
-        let (Some(buckets), Some(_)) = (&self.shared.grants.state, &self.call) else {
-            return Ok(Err(wit::Error::AccessDenied));
-        };
+        let Some(buckets) = &self.shared.grants.state else { return Ok(Err(wit::Error::AccessDenied)) };
         let Some(quota) = buckets.get(&name).copied() else { return Ok(Err(wit::Error::NoSuchBucket)) };
         let name = match name.is_empty() {
             true => format!("filter/{}", self.shared.name),
@@ -52,8 +50,19 @@ impl wit::HostBucket for Context {
             return Ok(Ok(None));
         }
         let bucket = &self.table.get(&this)?.name;
-        let values = self.shared.services.get_many(bucket, &[key]).await;
-        Ok(values.map(|values| values.into_iter().next().flatten()).map_err(error_of))
+        if self.call.is_none() && !self.reads.may_watch(bucket, &key) {
+            return Ok(Err(wit::Error::QuotaExceeded));
+        }
+        let asked = [key];
+        let value = match self.shared.services.get_many(bucket, &asked).await {
+            Ok(values) => values.into_iter().next().flatten(),
+            Err(error) => return Ok(Err(error_of(error))),
+        };
+        if self.call.is_none() {
+            let [key] = &asked;
+            self.reads.watch(bucket, key, value.as_deref());
+        }
+        Ok(Ok(value))
     }
 
     async fn get_many(&mut self, this: Resource<Bucket>, keys: Vec<String>) -> Result<Done<Vec<Option<Vec<u8>>>>> {
@@ -67,7 +76,15 @@ impl wit::HostBucket for Context {
             Err(error) => return Ok(Err(error_of(error))),
         };
         let bytes = values.iter().flatten().map(Vec::len).fold(0, usize::saturating_add);
-        Ok(if bytes > self.piece(u32::MAX) { Err(wit::Error::QuotaExceeded) } else { Ok(values) })
+        if bytes > self.piece(u32::MAX) {
+            return Ok(Err(wit::Error::QuotaExceeded));
+        }
+        if self.call.is_none() {
+            for (key, value) in keys.iter().zip(&values) {
+                self.reads.note(bucket, key, value.as_deref());
+            }
+        }
+        Ok(Ok(values))
     }
 
     async fn set(&mut self, this: Resource<Bucket>, key: String, value: Vec<u8>, ttl: Option<u64>) -> Result<Done<()>> {
@@ -81,6 +98,9 @@ impl wit::HostBucket for Context {
 
     async fn delete(&mut self, this: Resource<Bucket>, key: String) -> Result<Done<()>> {
         self.enter("state.bucket.delete")?;
+        if self.call.is_none() {
+            return Ok(Err(wit::Error::AccessDenied));
+        }
         let bucket = &self.table.get(&this)?.name;
         Ok(self.shared.services.delete(bucket, &key).await.map_err(error_of))
     }
@@ -145,7 +165,11 @@ impl wit::HostBucket for Context {
         self.enter("state.bucket.list-keys")?;
         let most = usize::try_from(limit).unwrap_or(KEYS_MAX).min(KEYS_MAX);
         let bucket = &self.table.get(&this)?.name;
-        Ok(self.shared.services.list_keys(bucket, &prefix, after.as_deref(), most).await.map_err(error_of))
+        let keys = self.shared.services.list_keys(bucket, &prefix, after.as_deref(), most).await;
+        if let (None, Ok(keys)) = (&self.call, &keys) {
+            keys.iter().for_each(|key| self.reads.note(bucket, key, None));
+        }
+        Ok(keys.map_err(error_of))
     }
 
     fn drop(&mut self, this: Resource<Bucket>) -> Result<()> {
@@ -158,6 +182,9 @@ impl Context {
     /// Whether keys and so many bytes of values may be written. The bucket may be over its quota by what is written at
     /// the same moment: the store is asked, not locked.
     async fn room_for(&mut self, this: &Resource<Bucket>, keys: &[&str], bytes: usize) -> Result<Done<()>> {
+        if self.call.is_none() {
+            return Ok(Err(wit::Error::AccessDenied));
+        }
         let bucket = self.table.get(this)?;
         let too_long = keys.len() > KEYS_MAX || keys.iter().any(|key| key.len() > KEY_BYTES_MAX);
         if too_long || bytes > VALUE_BYTES_MAX {

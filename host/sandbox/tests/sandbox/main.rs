@@ -6,6 +6,7 @@ mod budgets;
 mod contract;
 mod hooks;
 mod isolation;
+mod learning;
 mod loading;
 mod sdk;
 mod support;

@@ -48,7 +48,7 @@ pub fn call(hook: Hook) -> Call {
     let recipient = Recipient { address: "bob@example.net".to_owned(), parameters: Vec::new() };
     Call {
         hook,
-        session: Arc::new(Session {
+        session: Some(Arc::new(Session {
             id: "S1".to_owned(),
             listener: "mx".to_owned(),
             remote: "192.0.2.1".parse().unwrap(),
@@ -59,7 +59,7 @@ pub fn call(hook: Hook) -> Call {
             tls_version: None,
             user: None,
             attributes: BTreeMap::new(),
-        }),
+        })),
         transaction: Some(Arc::new(Transaction {
             id: "T1".to_owned(),
             sender: "alice@example.org".to_owned(),
@@ -69,6 +69,7 @@ pub fn call(hook: Hook) -> Call {
         recipient: Some(recipient),
         message: Some(Arc::new(Mail::default())),
         outcome: Some(Outcome { outcome: "queued".to_owned(), reply: "250 2.0.0 Ok".to_owned() }),
+        class: Some(Class::Spam),
         score: 1.0,
         notes: BTreeMap::new(),
         time: 1_000,
@@ -146,6 +147,8 @@ impl Content for Mail {
 #[derive(Default)]
 pub struct Server {
     pub state: Mutex<BTreeMap<String, i64>>,
+    /// Bucket and key to value.
+    pub values: Mutex<BTreeMap<(String, String), Vec<u8>>>,
 }
 
 #[async_trait]
@@ -161,10 +164,12 @@ impl Services for Server {
             _ => Err(DnsError::NoSuchName),
         }
     }
-    async fn get_many(&self, _bucket: &str, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, StateError> {
-        Ok(vec![None; keys.len()])
+    async fn get_many(&self, bucket: &str, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, StateError> {
+        let values = self.values.lock().unwrap();
+        Ok(keys.iter().map(|key| values.get(&(bucket.to_owned(), key.clone())).cloned()).collect())
     }
-    async fn set(&self, _: &str, _: &str, _: &[u8], _: Option<Duration>) -> Result<(), StateError> {
+    async fn set(&self, bucket: &str, key: &str, value: &[u8], _: Option<Duration>) -> Result<(), StateError> {
+        self.values.lock().unwrap().insert((bucket.to_owned(), key.to_owned()), value.to_vec());
         Ok(())
     }
     async fn delete(&self, _bucket: &str, _key: &str) -> Result<(), StateError> {
@@ -194,8 +199,17 @@ impl Services for Server {
     ) -> Result<bool, StateError> {
         Ok(true)
     }
-    async fn list_keys(&self, _: &str, _: &str, _: Option<&str>, _: usize) -> Result<Vec<String>, StateError> {
-        Ok(Vec::new())
+    async fn list_keys(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, StateError> {
+        let values = self.values.lock().unwrap();
+        let of_bucket = values.keys().filter(|(of, _)| of == bucket).map(|(_, key)| key);
+        let found = of_bucket.filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
+        Ok(found.take(limit).cloned().collect())
     }
     async fn bucket_bytes(&self, bucket: &str) -> Result<u64, StateError> {
         Ok(if bucket == "bucket/full" { 1 << 40 } else { 0 })

@@ -24,6 +24,9 @@ pub struct VersionView {
     pub loaded: Timestamp,
     pub hooks: Vec<String>,
     pub no_snapshot: Option<String>,
+    /// Digest of what it has learned; none: it reads no state while it is configured.
+    #[serde(default)]
+    pub state: Option<String>,
     /// `cached`: the compiled code was at hand; `now`: it was compiled for this load.
     pub compiled: Option<String>,
     pub load_milliseconds: Option<u64>,
@@ -62,6 +65,7 @@ impl From<&Version> for VersionView {
             loaded: version.loaded,
             hooks: version.evaluator.hooks().iter().map(ToString::to_string).collect(),
             no_snapshot: version.no_snapshot.clone(),
+            state: version.state.clone(),
             compiled: report.map(|report| if report.cached { "cached" } else { "now" }.to_owned()),
             load_milliseconds: report.map(|report| u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX)),
         }
@@ -86,6 +90,7 @@ impl FilterView {
             ("log-lines", limits.log_lines.to_string()),
             ("log-bytes", crate::config::units::show_size(limits.log_bytes)),
             ("edits", limits.edits.to_string()),
+            ("edit-bytes", crate::config::units::show_size(limits.edit_bytes)),
             ("scores", limits.scores.to_string()),
             ("note-bytes", crate::config::units::show_size(limits.note_bytes)),
             ("dns-queries", limits.dns_queries.to_string()),

@@ -30,7 +30,9 @@ pub(super) async fn ask(
         pinned.slot.stats.not_asked();
         return (failed(hook, cause, "not asked: it keeps failing"), None);
     }
-    let example = call.transaction.as_ref().map_or(&call.session.id, |transaction| &transaction.id).clone();
+    let of_session = call.session.as_ref().map(|session| &session.id);
+    let example = call.transaction.as_ref().map(|transaction| &transaction.id).or(of_session);
+    let example = example.cloned().unwrap_or_default();
     let candidate = pinned.canary.as_ref().filter(|canary| canary.version.evaluator.hooks().contains(&hook));
     let (evaluation, canary) = match candidate {
         Some(canary) => {
@@ -76,10 +78,10 @@ fn give_up(manager: &Arc<Manager>, pinned: &Pinned, version: &Arc<Version>) {
     tokio::task::spawn_blocking(move || manager.noticed_rollback(&name, &version, &previous));
 }
 
-async fn run(version: &Version, call: Call, limits: &Limits) -> Evaluation {
+pub(super) async fn run(version: &Version, call: Call, limits: &Limits) -> Evaluation {
     let hook = call.hook;
     let configured = if version.no_snapshot.is_some() { limits.configure_deadline } else { Duration::ZERO };
-    let time = limits.deadline.saturating_add(configured).saturating_add(CALL_GRACE);
+    let time = limits.time(hook).saturating_add(configured).saturating_add(CALL_GRACE);
     let Ok(mut evaluation) = tokio::time::timeout(time, version.evaluator.call(call)).await else {
         return failed(hook, Cause::Deadline, "the sandbox did not end the call");
     };
@@ -111,7 +113,7 @@ fn failed(hook: Hook, cause: Cause, detail: &str) -> Evaluation {
 }
 
 /// What the filter wrote, and why it failed.
-fn log(pinned: &Pinned, version: &Version, evaluation: &Evaluation, id: &str) {
+pub(super) fn log(pinned: &Pinned, version: &Version, evaluation: &Evaluation, id: &str) {
     let (filter, version) = (pinned.slot.name.as_str(), version.short());
     for line in &evaluation.log {
         let fields: String =

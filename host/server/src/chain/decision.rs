@@ -50,6 +50,9 @@ impl Decisions {
                 object.insert(name.to_owned(), value);
             }
         };
+        if let Some(version) = pinned.version.as_ref().filter(|version| version.state.is_some()) {
+            set("state", version.short_state().into());
+        }
         match &evaluation.verdict {
             Ok(verdict) => {
                 if let Some(objection) = verdict.objection() {
@@ -147,6 +150,9 @@ fn edit(edit: &Edit) -> Value {
         Edit::AddHeader { name, .. } => format!("add {}", text(name)),
         Edit::ReplaceHeader { name, index, .. } => format!("replace {}[{index}]", text(name)),
         Edit::RemoveHeader { name, .. } => format!("remove {}", text(name)),
+        Edit::ReplacePart { index, media_type, content } => {
+            format!("part {index} becomes {}, {} bytes", text(media_type), content.len())
+        }
         Edit::AddRecipient(address) => format!("add recipient {}", text(address)),
         Edit::RemoveRecipient(address) => format!("remove recipient {}", text(address)),
         Edit::SetSender(address) => format!("sender {}", text(address)),

@@ -36,7 +36,7 @@ pub(super) fn apply(section: &[u8], edit: &Edit) -> Option<Vec<u8>> {
             }
             changed
         }
-        Edit::AddRecipient(_) | Edit::RemoveRecipient(_) | Edit::SetSender(_) => None,
+        Edit::ReplacePart { .. } | Edit::AddRecipient(_) | Edit::RemoveRecipient(_) | Edit::SetSender(_) => None,
     }
 }
 

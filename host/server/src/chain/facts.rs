@@ -1,13 +1,13 @@
 //! What a filter may know of session and transaction, in the words of its contract.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postwarden_sandbox::{Edit, Parameter, Recipient, Session, Transaction};
 use postwarden_smtp::question::{BodyType, RecipientParameters};
 use postwarden_smtp::{ForwardPath, ReversePath, SenderParameters};
 
 use crate::decide::Asked;
-use crate::directory::address_of;
+use crate::directory::{address, address_of};
 use crate::dns::Reverse;
 
 pub(super) fn session(asked: &Asked<'_>) -> Session {
@@ -80,8 +80,31 @@ pub(crate) fn apply(transaction: &mut Transaction, edit: &Edit) {
         Edit::RemoveRecipient(address) => {
             transaction.recipients.retain(|known| !known.address.eq_ignore_ascii_case(address));
         }
-        Edit::AddHeader { .. } | Edit::ReplaceHeader { .. } | Edit::RemoveHeader { .. } => {}
+        Edit::AddHeader { .. } | Edit::ReplaceHeader { .. } | Edit::RemoveHeader { .. } | Edit::ReplacePart { .. } => {}
     }
+}
+
+/// Which domains of the envelope are local, as attributes of the transaction.
+pub(super) fn tell_local(transaction: &mut Transaction, proposed: Option<&Recipient>, asked: &Asked<'_>) {
+    let local = |address: &str| {
+        let domain = address.rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
+        // `postmaster` without a domain is this server's own.
+        match domain {
+            Some(domain) => address::local_domain(&asked.config, &domain).is_some().then_some(domain),
+            None => (!address.is_empty()).then(String::new),
+        }
+    };
+    let mut tell = |name: String| drop(transaction.attributes.insert(name, "true".to_owned()));
+    let recipients = transaction.recipients.iter().chain(proposed);
+    let mut domains: BTreeSet<String> = recipients.filter_map(|recipient| local(&recipient.address)).collect();
+    if let Some(domain) = local(&transaction.sender) {
+        tell("sender.local".to_owned());
+        domains.insert(domain);
+    }
+    if proposed.is_some_and(|recipient| local(&recipient.address).is_some()) {
+        tell("recipient.local".to_owned());
+    }
+    domains.iter().filter(|domain| !domain.is_empty()).for_each(|domain| tell(format!("domain.local:{domain}")));
 }
 
 fn sender(path: &ReversePath) -> String {

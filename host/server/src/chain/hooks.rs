@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postwarden_sandbox::{Call, Edit, Evaluation, Hook, Objection, Reason, Recipient, Transaction, Verdict};
+use postwarden_sandbox::{Call, Content, Edit, Evaluation, Hook, Objection, Reason, Recipient, Transaction, Verdict};
 use postwarden_smtp::question::RecipientParameters;
 use postwarden_smtp::{ForwardPath, Refusal, ReversePath, SenderParameters};
 use postwarden_store::HoldReason;
@@ -44,7 +44,9 @@ pub(crate) async fn sender(
 ) -> Result<(), Refusal> {
     known.begin(&asked.node.filters, &asked.facts.session_id);
     let Some(state) = known.state().filter(|state| wanted(state, Hook::Sender)) else { return Ok(()) };
-    let transaction = Some(Arc::new(facts::proposed(path, parameters)));
+    let mut transaction = facts::proposed(path, parameters);
+    facts::tell_local(&mut transaction, None, asked);
+    let transaction = Some(Arc::new(transaction));
     envelope(asked, state, Question { hook: Hook::Sender, transaction, recipient: None, letter: None }).await
 }
 
@@ -56,8 +58,13 @@ pub(crate) async fn recipient(
     parameters: &RecipientParameters,
 ) -> Result<(), Refusal> {
     let Some(state) = known.state().filter(|state| wanted(state, Hook::Recipient)) else { return Ok(()) };
-    let transaction = asked.transaction.map(|running| Arc::new(facts::transaction(running)));
-    let recipient = Some(facts::recipient(path, parameters));
+    let recipient = facts::recipient(path, parameters);
+    let transaction = asked.transaction.map(|running| {
+        let mut transaction = facts::transaction(running);
+        facts::tell_local(&mut transaction, Some(&recipient), asked);
+        Arc::new(transaction)
+    });
+    let recipient = Some(recipient);
     envelope(asked, state, Question { hook: Hook::Recipient, transaction, recipient, letter: None }).await
 }
 
@@ -101,16 +108,17 @@ pub(super) async fn run(
         }
         let name = filter.slot.name.as_str();
         let message = match &mut question.letter {
-            Some(letter) => Some(letter.content().await?),
+            Some(letter) => Some(letter.content().await? as Arc<dyn Content>),
             None => None,
         };
         let call = Call {
             hook,
-            session: Arc::clone(session.get_or_insert_with(|| Arc::new(facts::session(asked)))),
+            session: Some(Arc::clone(session.get_or_insert_with(|| Arc::new(facts::session(asked))))),
             transaction: question.transaction.clone(),
             recipient: question.recipient.clone(),
             message,
             outcome: None,
+            class: None,
             score: running.score,
             notes: state.notes(name, false),
             time: u64::try_from(asked.now).unwrap_or(0),
@@ -126,7 +134,7 @@ pub(super) async fn run(
         if filter.config.shadow {
             continue;
         }
-        match act(asked, filter, evaluation, running, &mut question)? {
+        match act(asked, filter, evaluation, running, &mut question).await? {
             Next::Goes => {}
             Next::Accepted => accepted = true,
             Next::Ends => return Ok(()),
@@ -141,7 +149,7 @@ enum Next {
     Ends,
 }
 
-fn act(
+async fn act(
     asked: &Asked<'_>,
     filter: &Pinned,
     evaluation: Evaluation,
@@ -164,6 +172,9 @@ fn act(
     };
     running.score +=
         evaluation.scores.iter().map(|score| score.points).filter(|points| points.is_finite()).sum::<f64>();
+    if let Some(letter) = &mut question.letter {
+        letter.replace_parts(&evaluation.edits).await?;
+    }
     for edit in evaluation.edits {
         stage(running, question, edit);
     }
@@ -186,8 +197,11 @@ fn act(
     Ok(Next::Goes)
 }
 
-/// Notes an edit and shows it to the filters that follow.
+/// Notes an edit and shows it to the filters that follow. New parts are in the letter already, and nowhere else.
 fn stage(running: &mut Running, question: &mut Question<'_>, edit: Edit) {
+    if matches!(edit, Edit::ReplacePart { .. }) {
+        return;
+    }
     if let Some(transaction) = &mut question.transaction {
         facts::apply(Arc::make_mut(transaction), &edit);
     }

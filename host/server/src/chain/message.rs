@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postwarden_mail::header;
-use postwarden_sandbox::{Content, Edit, Hook};
+use postwarden_sandbox::{Edit, Hook};
 use postwarden_smtp::{Mailbox, Refusal};
 use postwarden_store::holds::NewHold;
 use postwarden_store::{Draft, HoldReason, Timestamp};
@@ -77,7 +77,10 @@ impl Changes {
                 true => self.sender = Some(text.clone()),
                 false => tracing::warn!(address = text.escape_debug().to_string(), "a filter set no sender address"),
             },
-            Edit::AddHeader { .. } | Edit::ReplaceHeader { .. } | Edit::RemoveHeader { .. } => {}
+            Edit::AddHeader { .. }
+            | Edit::ReplaceHeader { .. }
+            | Edit::RemoveHeader { .. }
+            | Edit::ReplacePart { .. } => {}
         }
     }
 }
@@ -99,6 +102,7 @@ pub(crate) async fn message(asked: &Asked<'_>, known: &mut Conversation, draft: 
             facts::apply(&mut facts, edit);
             letter.apply(edit);
         }
+        facts::tell_local(&mut facts, None, asked);
         let transaction = Some(Arc::new(facts));
         let question = Question { hook: Hook::Message, transaction, recipient: None, letter: Some(letter) };
         ruling = run(asked, state, &pinned, &mut running, question).await;
@@ -195,7 +199,7 @@ pub(super) struct Letter {
     header: Arc<[u8]>,
     changed: bool,
     /// As it was handed out last.
-    content: Option<Arc<dyn Content>>,
+    content: Option<Arc<MessageContent>>,
     _memory: OwnedSemaphorePermit,
 }
 
@@ -219,7 +223,7 @@ impl Letter {
     }
 
     /// The message as the edits so far left it.
-    pub(super) async fn content(&mut self) -> Result<Arc<dyn Content>, Refusal> {
+    pub(super) async fn content(&mut self) -> Result<Arc<MessageContent>, Refusal> {
         if let Some(content) = &self.content {
             return Ok(Arc::clone(content));
         }
@@ -231,7 +235,7 @@ impl Letter {
                 Refusal::Unavailable
             })?,
         };
-        let content: Arc<dyn Content> = Arc::new(content);
+        let content = Arc::new(content);
         self.content = Some(Arc::clone(&content));
         Ok(content)
     }
@@ -241,6 +245,22 @@ impl Letter {
         let rest = self.received.get(self.rest..).unwrap_or_default();
         let closed = !self.changed || rest.starts_with(b"\r\n") || rest.starts_with(b"\n");
         [&self.header, if closed { b"" } else { b"\r\n" }, rest]
+    }
+
+    /// Puts in the new parts among these edits. Their indexes are those of the message as it was handed out last.
+    pub(super) async fn replace_parts(&mut self, edits: &[Edit]) -> Result<(), Refusal> {
+        if !edits.iter().any(|edit| matches!(edit, Edit::ReplacePart { .. })) {
+            return Ok(());
+        }
+        let (content, edits) = (self.content().await?, edits.to_vec());
+        let made = tokio::task::spawn_blocking(move || content.replace_parts(&edits)).await.map_err(|error| {
+            tracing::error!(%error, "the parts of a message cannot be replaced");
+            Refusal::Unavailable
+        })?;
+        self.rest = header::split(&made).0.len();
+        self.header = made.get(..self.rest).unwrap_or_default().into();
+        (self.received, self.changed, self.content) = (made, true, None);
+        Ok(())
     }
 
     pub(super) fn apply(&mut self, edit: &Edit) {

@@ -27,13 +27,15 @@ pub(crate) fn outcome(asked: &Asked<'_>, known: &mut Conversation, answer: &Answ
     };
     let mut transaction = facts::transaction(transaction);
     state.running.edits.iter().for_each(|edit| facts::apply(&mut transaction, edit));
+    facts::tell_local(&mut transaction, None, asked);
     let call = Call {
         hook: Hook::Outcome,
-        session: Arc::new(facts::session(asked)),
+        session: Some(Arc::new(facts::session(asked))),
         transaction: Some(Arc::new(transaction)),
         recipient: None,
         message: None,
         outcome: Some(told(asked, answer)),
+        class: None,
         score: state.running.score,
         notes: Default::default(),
         time: u64::try_from(asked.now).unwrap_or(0),

@@ -162,5 +162,8 @@ impl Default for FilterBreaker {
     }
 }
 
+/// How often the state that a filter was built from is compared.
+pub(super) const FILTER_REFRESH: Duration = Duration::from_secs(10);
+
 /// Share of a canary that names none.
 pub(super) const CANARY_SHARE: f64 = 0.05;

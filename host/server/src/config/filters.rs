@@ -29,15 +29,17 @@ pub(super) fn filters(root: &Section<'_>) -> Vec<Filter> {
         {
             entry.error(format!("there are two filters \"{name}\"; each needs a name of its own"));
         }
+        let component = component(&s);
         filters.push(Filter {
-            component: component(&s),
             on_failure: on_failure(&s),
             limits: limits(&s),
             breaker: breaker(s.section("breaker")),
             shadow: s.bool("shadow", false),
             always: s.bool("always", false),
             canary: canary(&s),
-            grants: grants(&s),
+            refresh: s.duration("refresh", defaults::FILTER_REFRESH),
+            grants: grants(&s, &component),
+            component,
             settings: settings(&s),
             name,
         });
@@ -117,6 +119,7 @@ fn limits(s: &Section<'_>) -> Limits {
         log_lines: count(s, "log-lines", d.log_lines),
         log_bytes: size(s, "log-bytes", d.log_bytes),
         edits: count(s, "edits", d.edits),
+        edit_bytes: size(s, "edit-bytes", d.edit_bytes),
         scores: count(s, "scores", d.scores),
         note_bytes: size(s, "note-bytes", d.note_bytes),
         dns_queries: count(s, "dns-queries", d.dns_queries),
@@ -169,11 +172,11 @@ fn canary(s: &Section<'_>) -> Option<FilterCanary> {
     Some(canary)
 }
 
-fn grants(s: &Section<'_>) -> Grants {
+fn grants(s: &Section<'_>, component: &str) -> Grants {
     let Some(entry) = s.get("grants") else { return Grants::default() };
     let mut value = plain(&entry);
     sizes_of_buckets(&mut value, &entry);
-    match Grants::read(&value) {
+    match Grants::read_with(&value, crate::filters::bucket_bytes(component)) {
         Ok(mut grants) => {
             for path in grants.files.values_mut() {
                 let file = s.reader.resolve(path);

@@ -254,6 +254,9 @@ pub struct Filter {
     pub always: bool,
     /// A candidate that is asked beside the standing version.
     pub canary: Option<FilterCanary>,
+    /// How often the state that the filter got while it was configured is compared with what stands there today
+    /// (`refresh`, default 10 s); a change loads it again. 0: only when something was learned by a command.
+    pub refresh: Duration,
     /// Nothing by default. Paths in it are absolute.
     pub grants: Grants,
     /// Handed to the filter as JSON; dates as text.

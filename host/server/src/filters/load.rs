@@ -75,6 +75,7 @@ impl Loader for SandboxLoader {
             source: source.to_owned(),
             loaded: now(),
             no_snapshot: loaded.no_snapshot().map(str::to_owned),
+            state: loaded.state_digest().map(str::to_owned),
             evaluator: Arc::new(loaded),
         }))
     }
@@ -88,6 +89,10 @@ impl Evaluator for Filter {
 
     async fn call(&self, call: Call) -> Evaluation {
         Filter::call(self, call).await
+    }
+
+    async fn is_stale(&self) -> Result<bool, String> {
+        Filter::is_stale(self).await.map_err(|error| format!("its state cannot be read: {error:?}"))
     }
 
     fn report(&self) -> Option<&LoadReport> {

@@ -25,9 +25,11 @@ pub struct Manager {
     folder: PathBuf,
     loader: Box<dyn Loader>,
     /// One change at a time.
-    changing: Arc<tokio::sync::Mutex<()>>,
+    pub(super) changing: Arc<tokio::sync::Mutex<()>>,
     /// As they were when they were last loaded or refused.
     seen: Mutex<HashMap<String, Seen>>,
+    /// When the state of a filter is compared next.
+    pub(super) due: Mutex<HashMap<String, tokio::time::Instant>>,
     /// Told when other files are to be watched.
     pub(super) moved: Notify,
 }
@@ -64,7 +66,8 @@ enum Ready {
 
 impl Manager {
     pub fn new(folder: PathBuf, loader: Box<dyn Loader>) -> Self {
-        Self { folder, loader, changing: Arc::default(), seen: Mutex::default(), moved: Notify::new() }
+        let (changing, moved) = (Arc::default(), Notify::new());
+        Self { folder, loader, changing, seen: Mutex::default(), due: Mutex::default(), moved }
     }
 
     /// Loads everything a configuration names. With `start`, a version that was kept stands in for one that is broken.
@@ -145,7 +148,7 @@ impl Manager {
     }
 
     /// With the settings it had, and what the configuration allows it today.
-    async fn load_kept(&self, filter: &config::Filter, kept: &Kept) -> Result<Arc<Version>, String> {
+    pub(super) async fn load_kept(&self, filter: &config::Filter, kept: &Kept) -> Result<Arc<Version>, String> {
         let said = |error: String| format!("the version kept before: {error}");
         let bytes = read(&self.folder(&filter.name).component(&kept.component)).await.map_err(said)?;
         let before = config::Filter { settings: kept.settings.clone(), ..filter.clone() };
@@ -227,6 +230,10 @@ impl Manager {
         if let Some(standing) = slot.standing() {
             // What was rolled back comes again only when an operator asks for it.
             let pinned = by == FILE && record.rolled_back.contains(&version.id);
+            if standing.id == version.id && standing.state != version.state {
+                slot.refresh(&standing, Arc::clone(&version));
+                return Ok((version, true));
+            }
             if standing.id == version.id || pinned {
                 return Ok((standing, false));
             }

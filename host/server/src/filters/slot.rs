@@ -21,6 +21,10 @@ pub const VERSIONS_MAX: usize = 5;
 pub trait Evaluator: Send + Sync {
     fn hooks(&self) -> &[Hook];
     async fn call(&self, call: Call) -> Evaluation;
+    /// Whether the state that its model was built from has changed since. The error is for the operator.
+    async fn is_stale(&self) -> Result<bool, String> {
+        Ok(false)
+    }
     /// How its load went; none for a script.
     fn report(&self) -> Option<&LoadReport> {
         None
@@ -38,6 +42,9 @@ pub struct Version {
     pub loaded: Timestamp,
     /// Why each instance is configured anew; none: instances are copies of a snapshot.
     pub no_snapshot: Option<String>,
+    /// SHA-256 of what it was configured with from the state, in hex; none: it has read nothing there. The same version
+    /// has another one after learning.
+    pub state: Option<String>,
     pub evaluator: Arc<dyn Evaluator>,
 }
 
@@ -45,6 +52,12 @@ impl Version {
     /// What people see of the id.
     pub fn short(&self) -> &str {
         self.id.get(..12).unwrap_or(&self.id)
+    }
+
+    /// The same of its state; empty: it has none.
+    pub fn short_state(&self) -> &str {
+        let state = self.state.as_deref().unwrap_or_default();
+        state.get(..12).unwrap_or(state)
     }
 }
 
@@ -105,6 +118,15 @@ impl Slot {
             versions.pop_front();
         }
         self.standing.store(Some(version));
+    }
+
+    /// Puts the same version with another state in the place of this one. False: it stands no more.
+    pub fn refresh(&self, before: &Arc<Version>, fresh: Arc<Version>) -> bool {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(place) = versions.back_mut().filter(|standing| Arc::ptr_eq(standing, before)) else { return false };
+        *place = Arc::clone(&fresh);
+        self.standing.store(Some(fresh));
+        true
     }
 
     /// Why this version is not asked at this hook now, if its breaker is open.
@@ -173,7 +195,7 @@ pub(crate) mod tests {
 
     pub(crate) fn version(id: &str, evaluator: Arc<dyn Evaluator>) -> Arc<Version> {
         let (component, source) = (id.to_owned(), id.to_owned());
-        Arc::new(Version { id: id.to_owned(), component, source, loaded: 0, no_snapshot: None, evaluator })
+        Arc::new(Version { id: id.to_owned(), component, source, loaded: 0, no_snapshot: None, state: None, evaluator })
     }
 
     fn numbered(number: usize) -> Arc<Version> {

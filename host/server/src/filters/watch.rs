@@ -1,5 +1,5 @@
-//! Looks at the files of filters and has them loaded again when they change. Folders are watched, not files: a build
-//! replaces the file.
+//! Looks at the files of filters, and at the state they were built from, and has them loaded again when they change.
+//! Folders are watched, not files: a build replaces the file.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::node::Node;
 const CHANGE_SETTLES: Duration = Duration::from_millis(200);
 /// Where nothing tells of a change, as on some network file systems.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// How soon a rollback that failures led to is written down.
+/// How soon a rollback that failures led to is written down, and how often `refresh` times are looked at.
 const NOTICE_EVERY: Duration = Duration::from_secs(1);
 /// Folders watched.
 const FOLDERS_MAX: usize = 1000;
@@ -41,7 +41,7 @@ pub async fn run(node: Arc<Node>, stop: CancellationToken) {
                     node.manager.reload_changed(&node.filters).await;
                 }
                 _ = look.tick() => node.manager.reload_changed(&node.filters).await,
-                _ = notice.tick() => {}
+                _ = notice.tick() => node.manager.refresh(&node.filters, false).await,
             }
             let now = standing(&node);
             for (name, from, _) in &stood {

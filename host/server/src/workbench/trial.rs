@@ -165,11 +165,12 @@ impl Running {
         let early = matches!(hook, Hook::Connect | Hook::Greeting);
         Call {
             hook,
-            session: Arc::clone(&self.session),
+            session: Some(Arc::clone(&self.session)),
             transaction: (!early).then(|| Arc::new(self.transaction.clone())),
             recipient: None,
             message: None,
             outcome: None,
+            class: None,
             score: self.score,
             notes: self.notes.clone(),
             time: self.time,

@@ -62,7 +62,7 @@ pub(crate) fn act(name: &str, given: Option<&Given>) -> Result<(), String> {
             telemetry::log(Level::Info, &format!("refused {refused}"), &[]);
         }
         "note-flood" => {
-            let session = &given.ok_or("needs a session")?.session;
+            let session = given.and_then(|given| given.session.as_ref()).ok_or("needs a session")?;
             let refused = (0..1000).filter(|n| session.set_note(&format!("{n}"), &[0; 1000]).is_err()).count();
             telemetry::log(Level::Info, &format!("refused {refused}"), &[]);
         }

@@ -3,28 +3,32 @@
 
 mod evil;
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use serde_json::Value;
 
 wit_bindgen::generate!({ path: "../../../wit/0.1", world: "full-filter" });
 
-use exports::postwarden::filter::{on_connect, on_greeting, on_message, on_outcome, on_recipient, on_sender, setup};
+use exports::postwarden::filter::{
+    on_connect, on_feedback, on_greeting, on_message, on_outcome, on_recipient, on_sender, setup,
+};
 use postwarden::filter::content::Message;
 use postwarden::filter::dns::{self, Question, RecordData};
 use postwarden::filter::smtp::{EditError, Session, Transaction};
 use postwarden::filter::state::Bucket;
 use postwarden::filter::telemetry::{self, Level};
-use postwarden::filter::types::{Failure, Objection, Reason, Recipient, Verdict};
+use postwarden::filter::types::{Class, Failure, Objection, Reason, Recipient, Verdict};
 use postwarden::filter::{assets, call, tcp};
 
 static SETTINGS: OnceLock<Value> = OnceLock::new();
+/// What `configure` has read from the state.
+static LEARNED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 struct Puppet;
 
 /// What the hook was given.
 struct Given {
-    session: Session,
+    session: Option<Session>,
     transaction: Option<Transaction>,
     recipient: Option<Recipient>,
     message: Option<Message>,
@@ -43,6 +47,7 @@ impl setup::Guest for Puppet {
                     return Err(vec![problem]);
                 }
                 "log" => telemetry::log(Level::Info, text(action, 1), &[]),
+                "read-state" => read_state(text(action, 1)),
                 name => evil::act(name, None).expect("an action of configure"),
             }
         }
@@ -53,32 +58,37 @@ impl setup::Guest for Puppet {
 
 impl on_connect::Guest for Puppet {
     fn check(session: Session) -> Answer {
-        perform("on-connect", Given { session, transaction: None, recipient: None, message: None })
+        perform("on-connect", Given { session: Some(session), transaction: None, recipient: None, message: None })
     }
 }
 
 impl on_greeting::Guest for Puppet {
     fn check(session: Session) -> Answer {
-        perform("on-greeting", Given { session, transaction: None, recipient: None, message: None })
+        perform("on-greeting", Given { session: Some(session), transaction: None, recipient: None, message: None })
     }
 }
 
 impl on_sender::Guest for Puppet {
     fn check(session: Session, transaction: Transaction) -> Answer {
-        perform("on-sender", Given { session, transaction: Some(transaction), recipient: None, message: None })
+        perform(
+            "on-sender",
+            Given { session: Some(session), transaction: Some(transaction), recipient: None, message: None },
+        )
     }
 }
 
 impl on_recipient::Guest for Puppet {
     fn check(session: Session, transaction: Transaction, recipient: Recipient) -> Answer {
-        let given = Given { session, transaction: Some(transaction), recipient: Some(recipient), message: None };
+        let given =
+            Given { session: Some(session), transaction: Some(transaction), recipient: Some(recipient), message: None };
         perform("on-recipient", given)
     }
 }
 
 impl on_message::Guest for Puppet {
     fn check(session: Session, transaction: Transaction, message: Message) -> Answer {
-        let given = Given { session, transaction: Some(transaction), recipient: None, message: Some(message) };
+        let given =
+            Given { session: Some(session), transaction: Some(transaction), recipient: None, message: Some(message) };
         perform("on-message", given)
     }
 }
@@ -86,12 +96,45 @@ impl on_message::Guest for Puppet {
 impl on_outcome::Guest for Puppet {
     fn note(session: Session, transaction: Transaction, outcome: String, reply: String) {
         telemetry::log(Level::Info, &format!("outcome {outcome}: {reply}"), &[]);
-        let _ =
-            perform("on-outcome", Given { session, transaction: Some(transaction), recipient: None, message: None });
+        let _ = perform(
+            "on-outcome",
+            Given { session: Some(session), transaction: Some(transaction), recipient: None, message: None },
+        );
+    }
+}
+
+impl on_feedback::Guest for Puppet {
+    fn learn(message: Message, class: Class) -> Result<(), Failure> {
+        telemetry::log(Level::Info, &format!("learn {class:?}"), &[]);
+        perform("on-feedback", Given { session: None, transaction: None, recipient: None, message: Some(message) })?;
+        Ok(())
     }
 }
 
 export!(Puppet);
+
+/// The value of one key, or of `many`: the number and bytes of all keys below `lesson/`, read a thousand at a time.
+fn read_state(key: &str) {
+    let bucket = Bucket::open("").expect("state is granted");
+    let said = match key {
+        "many" => {
+            let (mut count, mut bytes, mut after) = (0, 0, None);
+            loop {
+                let keys = bucket.list_keys("lesson/", after.as_deref(), 1000).expect("keys");
+                let Some(last) = keys.last() else { break format!("{count} keys {bytes} bytes") };
+                let values = bucket.get_many(&keys).expect("values");
+                count += values.len();
+                bytes += values.into_iter().flatten().map(|value| value.len()).sum::<usize>();
+                after = Some(last.clone());
+            }
+        }
+        key => match bucket.get(key).expect("a value") {
+            Some(value) => String::from_utf8_lossy(&value).into_owned(),
+            None => "nothing".to_owned(),
+        },
+    };
+    LEARNED.lock().expect("one thread").push(said);
+}
 
 fn perform(hook: &str, given: Given) -> Answer {
     let nothing = Value::Null;
@@ -148,12 +191,21 @@ fn act(action: &Value, given: &Given) -> Option<Answer> {
             let index = action[2].as_u64().map(|index| index as u32);
             edit(given.transaction.as_ref()?.remove_header(text(action, 1), index));
         }
+        // ["replace-part", index, "media/type", "content"]
+        "replace-part" => {
+            let index = action[1].as_u64()? as u32;
+            edit(given.transaction.as_ref()?.replace_part(index, text(action, 2), text(action, 3).as_bytes()));
+        }
+        "attribute" => {
+            let value = given.transaction.as_ref()?.get_attribute(text(action, 1));
+            telemetry::log(Level::Info, &format!("attribute {value:?}"), &[]);
+        }
         "add-recipient" => edit(given.transaction.as_ref()?.add_recipient(text(action, 1))),
         "remove-recipient" => edit(given.transaction.as_ref()?.remove_recipient(text(action, 1))),
         "set-sender" => edit(given.transaction.as_ref()?.set_sender(text(action, 1))),
-        "note" => edit(given.session.set_note(text(action, 1), text(action, 2).as_bytes())),
+        "note" => edit(given.session.as_ref()?.set_note(text(action, 1), text(action, 2).as_bytes())),
         "show-note" => {
-            let note = given.session.get_note(text(action, 1)).unwrap_or_default();
+            let note = given.session.as_ref()?.get_note(text(action, 1)).unwrap_or_default();
             telemetry::log(Level::Info, &format!("note {}", String::from_utf8_lossy(&note)), &[]);
         }
         "log" => telemetry::log(Level::Info, text(action, 1), &[]),
@@ -165,6 +217,19 @@ fn act(action: &Value, given: &Given) -> Option<Answer> {
                 Err(error) => format!("{error:?}"),
             };
             telemetry::log(Level::Info, &format!("dns {said}"), &[]);
+        }
+        // ["set-state", "key", "value"], in the filter's own bucket
+        "set-state" => {
+            let said = match Bucket::open("") {
+                Ok(bucket) => format!("{:?}", bucket.set(text(action, 1), text(action, 2).as_bytes(), None)),
+                Err(error) => format!("{error:?}"),
+            };
+            telemetry::log(Level::Info, &format!("set {said}"), &[]);
+        }
+        // What `configure` has read.
+        "learned" => {
+            let learned = LEARNED.lock().map(|learned| learned.join(",")).unwrap_or_default();
+            telemetry::log(Level::Info, &format!("learned {learned}"), &[]);
         }
         "count-in-state" => {
             let said = match Bucket::open(text(action, 1)) {
@@ -228,7 +293,7 @@ fn show(record: &RecordData) -> String {
 /// Everything the contract tells, in the log: what a test compares.
 fn facts(given: &Given) {
     let log = |what: String| telemetry::log(Level::Info, &what, &[]);
-    let session = &given.session;
+    let Some(session) = &given.session else { return };
     log(format!("name {} shadow {} time {}", call::get_filter_name(), call::is_shadow(), call::get_time()));
     log(format!("listener {} user {:?}", session.get_listener(), session.get_user()));
     log(format!("remote {:?} port {}", session.get_remote_address(), session.get_remote_port()));

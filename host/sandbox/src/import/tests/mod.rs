@@ -167,11 +167,12 @@ fn call() -> Call {
     let recipient = Recipient { address: "user@example.org".to_owned(), parameters: Vec::new() };
     Call {
         hook: Hook::Message,
-        session: Arc::new(session()),
+        session: Some(Arc::new(session())),
         transaction: Some(Arc::new(Transaction { recipients: vec![recipient], ..Transaction::default() })),
         recipient: None,
         message: Some(Arc::new(Mail)),
         outcome: None,
+        class: None,
         score: 1.5,
         notes: BTreeMap::from([("before".to_owned(), b"old".to_vec())]),
         time: 1_700_000_000_000,

@@ -55,13 +55,74 @@ async fn a_silent_server_is_a_timeout_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn while_it_is_configured_a_filter_has_no_network_and_no_state() {
+async fn while_it_is_configured_a_filter_has_no_network() {
     let (mut context, services) = configured(json!(["dns", "state", { "connect": ["127.0.0.1:9"] }]));
     assert!(matches!(context.resolve(question("a.example")).await.unwrap(), Err(DnsFault::AccessDenied)));
-    assert!(matches!(HostBucket::open(&mut context, String::new()).await.unwrap(), Err(StateFault::AccessDenied)));
     let refused = HostConnection::open(&mut context, "127.0.0.1".to_owned(), 9).await.unwrap();
     assert!(matches!(refused, Err(TcpFault::AccessDenied)));
     assert!(services.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn while_it_is_configured_a_filter_reads_state_and_writes_none() {
+    let (mut context, services) = configured(json!(["state"]));
+    services.set("filter/tested", "lesson", &[7; 5_000_000], None).await.unwrap();
+    let bucket = HostBucket::open(&mut context, String::new()).await.unwrap().unwrap();
+    let this = || again(&bucket);
+    let denied = |error: &StateFault| matches!(error, StateFault::AccessDenied);
+    let key = || "lesson".to_owned();
+    assert!(denied(&context.set(this(), key(), vec![1], None).await.unwrap().unwrap_err()));
+    assert!(denied(&HostBucket::delete(&mut context, this(), key()).await.unwrap().unwrap_err()));
+    assert!(denied(&context.increment(this(), key(), 1, None).await.unwrap().unwrap_err()));
+    assert!(denied(&context.increment_many(this(), vec![(key(), 1)], None).await.unwrap().unwrap_err()));
+    assert!(denied(&context.compare_and_set(this(), key(), None, vec![1], None).await.unwrap().unwrap_err()));
+    // More at once than a call may have.
+    let values = HostBucket::get_many(&mut context, this(), vec![key(), "none".to_owned()]).await.unwrap().unwrap();
+    assert_eq!(values, [Some(vec![7; 5_000_000]), None]);
+    assert_eq!(context.list_keys(this(), String::new(), None, 10).await.unwrap().unwrap(), ["10"]);
+    let (mut context, _) = configured(json!([]));
+    assert!(denied(&HostBucket::open(&mut context, String::new()).await.unwrap().unwrap_err()));
+}
+
+#[tokio::test]
+async fn what_configure_gets_is_watched_and_what_it_reads_otherwise_is_only_part_of_the_digest() {
+    let services = Arc::new(Fake::default());
+    let set = async |key: &str, value: &str| services.set("filter/tested", key, value.as_bytes(), None).await.unwrap();
+    let read = async || {
+        let (shared, _) = shared(json!(["state"]), generous());
+        let shared = Shared { services: services.clone(), ..Arc::into_inner(shared).unwrap() };
+        let mut context = Context::for_configure(Arc::new(shared), Arc::default());
+        let bucket = HostBucket::open(&mut context, String::new()).await.unwrap().unwrap();
+        for key in ["generation", "absent"] {
+            HostBucket::get(&mut context, again(&bucket), key.to_owned()).await.unwrap().unwrap();
+        }
+        HostBucket::get_many(&mut context, again(&bucket), vec!["lesson".to_owned()]).await.unwrap().unwrap();
+        std::mem::take(&mut context.reads).finish().unwrap()
+    };
+    set("generation", "1").await;
+    let before = read().await;
+    assert!(before.is_watched() && !before.is_stale(services.as_ref()).await.unwrap());
+    assert_eq!(before, read().await);
+    set("lesson", "one").await;
+    assert!(!before.is_stale(services.as_ref()).await.unwrap());
+    assert_ne!(before.digest, read().await.digest);
+    set("generation", "2").await;
+    assert!(before.is_stale(services.as_ref()).await.unwrap());
+    let again = read().await;
+    set("absent", "").await;
+    assert!(again.is_stale(services.as_ref()).await.unwrap());
+}
+
+#[tokio::test]
+async fn so_many_values_are_watched_and_no_more() {
+    let (mut context, _) = configured(json!(["state"]));
+    let bucket = HostBucket::open(&mut context, String::new()).await.unwrap().unwrap();
+    for number in 0..1000 {
+        HostBucket::get(&mut context, again(&bucket), number.to_string()).await.unwrap().unwrap();
+    }
+    assert!(HostBucket::get(&mut context, again(&bucket), "7".to_owned()).await.unwrap().is_ok());
+    let more = HostBucket::get(&mut context, again(&bucket), "1000".to_owned()).await.unwrap();
+    assert!(matches!(more, Err(StateFault::QuotaExceeded)));
 }
 
 #[tokio::test]

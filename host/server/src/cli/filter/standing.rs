@@ -176,6 +176,9 @@ fn show(filter: &FilterView, out: &mut Output) -> Result<(), Failure> {
         fields.push(("hooks", version.hooks.join(", ")));
         let snapshot = version.no_snapshot.as_ref().map_or("yes".to_owned(), |why| format!("no, because {why}"));
         fields.push(("snapshot", snapshot));
+        if let Some(learned) = &version.state {
+            fields.push(("learned", short(learned).to_owned()));
+        }
         if let (Some(compiled), Some(took)) = (&version.compiled, version.load_milliseconds) {
             fields.push(("compiled", format!("{compiled}; loaded in {took} ms")));
         }

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use postwarden_sandbox::{
-    Call, Cause, Edit, Evaluation, Failure, Hook, Level, LogLine, Objection, Reason, Score, Verdict,
+    Call, Cause, Class, Edit, Evaluation, Failure, Hook, Level, LogLine, Objection, Reason, Score, Verdict,
 };
 use postwarden_smtp::SenderParameters;
 
 use super::fake::lock;
 use super::script::{Scene, play, scenes};
+use crate::chain;
 use crate::filters::{Canary, Evaluator, Slot, Version};
 
 pub(super) type Calls = Arc<Mutex<Vec<String>>>;
@@ -165,6 +166,7 @@ impl Scene {
             source: name.to_owned(),
             loaded: 0,
             no_snapshot: None,
+            state: None,
             evaluator: Arc::new(Scripted { name: name.to_owned(), script, calls: Arc::clone(&self.calls) }),
         })
     }
@@ -266,6 +268,20 @@ async fn a_filter_that_keeps_failing_is_rolled_back_or_left_alone() {
     alone.install(scene.version("own/repaired", &["message", "reject/virus"]));
     assert_eq!(letter(&mut scene).await, "Refuse(Virus)");
     assert!(!alone.breaker_open());
+}
+
+/// Each filter that learns is asked; what one fails at is told and stops nobody.
+#[tokio::test]
+async fn feedback_reaches_every_filter_that_learns() {
+    let mut scene = Scene::new(&format!("{ONE}[[filter]]\nname = \"two\"\ncomponent = \"two.wasm\"\n"));
+    scene.script(&["filter", "own", "feedback", "fail/guest"]);
+    scene.script(&["filter", "two", "feedback", "pass"]);
+    let message = b"Subject: x\r\n\r\nbody\r\n".to_vec();
+    let learned = chain::feedback(&scene.node, message, Class::Spam).await;
+    let told: Vec<_> = learned.iter().map(|learned| (learned.filter.as_str(), learned.result.is_ok())).collect();
+    assert_eq!(told, [("own", false), ("two", true)]);
+    assert!(learned[0].result.as_ref().unwrap_err().contains("it broke"), "{learned:?}");
+    assert_eq!(lock(&scene.calls).join(" "), "own:on-feedback[x]+0.0 two:on-feedback[x]+0.0");
 }
 
 /// Filters hear what became of a message, with their notes; the client does not wait for it.

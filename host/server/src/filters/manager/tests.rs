@@ -36,6 +36,7 @@ impl Loader for Script {
             source: source.to_owned(),
             loaded: 0,
             no_snapshot: None,
+            state: None,
             evaluator: Arc::new(Nobody),
         }))
     }
