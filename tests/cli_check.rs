@@ -36,3 +36,37 @@ fn the_report_as_data() {
     assert_eq!(report["errors"][0]["key"], "smtp.max-eror");
     assert_eq!(report["errors"][0]["line"], 4);
 }
+
+#[test]
+fn components_that_would_not_load_are_told_all_at_once() {
+    let filter =
+        |name: &str, keys: &str| format!("[[filter]]\nname = \"{name}\"\ncomponent = \"{name}.wasm\"\n{keys}\n");
+    let server = Server::prepare(
+        &(filter("absent", "")
+            + &filter("broken", "")
+            + &filter("puppet", "")
+            + &filter(
+                "whole",
+                r#"grants = ["dns", "state", { connect = ["127.0.0.1:1"] }]
+        canary = { component = "broken.wasm" }"#,
+            )),
+    );
+    let file = |name: &str| server.dir.path().join(name);
+    std::fs::write(file("broken.wasm"), "no component").expect("written");
+    for name in ["puppet.wasm", "whole.wasm"] {
+        std::fs::copy(postwarden_artifacts::guest("puppet"), file(name)).expect("copied");
+    }
+    let output = server.cli(&["check"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    for words in [
+        "filter \"absent\": ",
+        "filter \"broken\": ",
+        "is no WebAssembly component",
+        "filter \"puppet\": ",
+        "grants = [\"dns\", \"state\"",
+        "filter \"whole\": canary: ",
+    ] {
+        assert!(said(&output).contains(words), "{words}: {}", said(&output));
+    }
+    assert!(!file("data").join("filters").exists(), "nothing is written");
+}

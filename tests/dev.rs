@@ -67,3 +67,26 @@ fn find_maildir(root: &std::path::Path, name: &str) -> Option<std::path::PathBuf
     }
     None
 }
+
+#[test]
+fn a_filter_has_its_settings_and_grants_from_a_file_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::copy(postwarden_artifacts::guest("puppet"), dir.path().join("puppet.wasm")).unwrap();
+    let beside = "grants = ['dns', 'state', { connect = ['127.0.0.1:1'] }]\ndeadline = '20s'\n\
+        [settings]\non-message = [['reject', 'content', 'why'], ['pass']]\n";
+    std::fs::write(dir.path().join("puppet.toml"), beside).unwrap();
+    let mut command = Command::new(crate::harness::server::BINARY);
+    command.args(["dev", "--smtp", "127.0.0.1:0", "--submission", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
+    command.args(["--data", "data", "--filter", "puppet.wasm"]).current_dir(dir.path());
+    let mut server = Guard::start(command, "dev", dir.path());
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap_or_default();
+    let ready = wait_for("dev's ready line", || {
+        assert!(server.ended().is_none(), "dev ended: {}{}", read("dev.out"), read("dev.err"));
+        read("dev.out").lines().find(|line| line.starts_with("ready ")).map(str::to_owned)
+    });
+    let mx = ready.split_whitespace().find_map(|word| word.strip_prefix("mx=")).unwrap();
+    let mut client = Client::connect(mx.parse().unwrap());
+    client.ehlo();
+    assert_eq!(client.message("someone@example.org", "bob@localhost", "Subject: x\r\n\r\n").code, 554);
+    assert!(server.stop().success());
+}

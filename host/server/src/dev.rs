@@ -24,6 +24,9 @@ const SMTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOS
 const SUBMISSION: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 2587);
 const CONSOLE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8025);
 
+/// What a filter may do that says nothing else.
+const GRANTS: [&str; 7] = ["dns", "state", "accept", "discard", "edit", "recipients", "custom-replies"];
+
 /// What the command line may change.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -143,7 +146,8 @@ token-file = "admin.token"
     )
 }
 
-/// All grants that need no further detail: what is tried here concerns nobody else.
+/// All grants that need no further detail: what is tried here concerns nobody else. A file `FILE.toml` beside `FILE.wasm`
+/// may have settings, other grants and all else that a [[filter]] can say.
 fn filters(components: &[PathBuf]) -> anyhow::Result<String> {
     let mut text = String::new();
     for (index, component) in components.iter().enumerate() {
@@ -151,14 +155,23 @@ fn filters(components: &[PathBuf]) -> anyhow::Result<String> {
         let stem = file.file_stem().map_or_else(|| "filter".into(), |stem| stem.to_string_lossy());
         let again = components.iter().take(index).any(|other| other.file_stem() == component.file_stem());
         let name = if again { format!("{stem}-{index}") } else { stem.into_owned() };
-        let [name, file] = [name, file.display().to_string()].map(toml::Value::String);
-        write!(
-            text,
-            "\n[[filter]]\nname = {name}\ncomponent = {file}\n\
-             grants = [\"dns\", \"state\", \"accept\", \"discard\", \"edit\", \"recipients\", \"custom-replies\"]\n"
-        )?;
+        let mut filter = beside(&file.with_extension("toml"))?;
+        filter.insert("name".to_owned(), name.into());
+        filter.insert("component".to_owned(), file.display().to_string().into());
+        filter.entry("grants").or_insert_with(|| GRANTS.to_vec().into());
+        let section = toml::Table::from_iter([("filter".to_owned(), toml::Value::Array(vec![filter.into()]))]);
+        write!(text, "\n{}", toml::to_string(&section)?)?;
     }
     Ok(text)
+}
+
+/// What is written there; empty where there is no such file.
+fn beside(file: &Path) -> anyhow::Result<toml::Table> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => text.parse().with_context(|| format!("{}", file.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(toml::Table::new()),
+        Err(error) => Err(error).with_context(|| format!("{}", file.display())),
+    }
 }
 
 fn make_certificate(folder: &Path) -> anyhow::Result<()> {

@@ -68,7 +68,7 @@ impl Node {
         let dns = Arc::new(ArcSwap::from_pointee(Dns::new(&config)?));
         let services = FilterServices { store: Arc::clone(&store), dns: Arc::clone(&dns) };
         let folder = config.data_dir.join("filters");
-        let loader = SandboxLoader::new(folder.join("compiled"), Arc::new(services));
+        let loader = SandboxLoader::new(Some(folder.join("compiled")), Arc::new(services));
         let manager = Arc::new(Manager::new(folder, Box::new(loader)));
         Ok(Arc::new(Self {
             name: name(&config),

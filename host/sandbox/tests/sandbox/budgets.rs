@@ -123,6 +123,17 @@ async fn a_configuration_without_end_is_stopped() {
     }
 }
 
+/// A table is filled when the instance is made: to the engine that is growth from nothing, asked for like any other.
+#[tokio::test]
+async fn tables_beyond_the_budget_are_not_made() {
+    let mut source = source(json!({}));
+    source.limits.table_elements = 10;
+    match sandbox().load(source).await.err().unwrap() {
+        LoadError::Start((Cause::Tables, detail)) => assert!(detail.contains("10 allowed"), "{detail}"),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn many_loops_at_once_all_end() {
     let mut source = source(json!({ "on-message": [["loop"]] }));

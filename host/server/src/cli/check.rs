@@ -9,11 +9,12 @@ use serde::Serialize;
 use super::connection;
 use super::failure::{Failure, USAGE};
 use super::output::{Output, note};
+use super::serve::runtime;
 use crate::config::read::{self, Problem};
 use crate::config::{AccountsBackend, Config, Role};
 
-/// Read the configuration and tell every error at once, each with file, line, key and what to write.
-/// Nothing is started and nothing is changed.
+/// Read the configuration and load its filters, and tell every error at once, each with file, line, key and what to
+/// write. Nothing is started and nothing is changed.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -56,7 +57,8 @@ impl Check {
         let file = connection::find(config)?;
         let (loaded, errors) = match read::load(&file) {
             Ok(loaded) => {
-                let errors = other_files(&loaded.config);
+                let mut errors = other_files(&loaded.config);
+                errors.extend(components(&loaded.config)?);
                 (Some(loaded), errors)
             }
             Err(errors) => (None, errors),
@@ -103,6 +105,17 @@ fn other_files(config: &Config) -> Vec<Problem> {
         problems.extend(crate::accounts_file::check(config));
     }
     problems
+}
+
+/// Components that would not load.
+fn components(config: &Config) -> Result<Vec<Problem>, Failure> {
+    if config.filters.is_empty() {
+        return Ok(Vec::new());
+    }
+    let file = config.file.clone().unwrap_or_default();
+    let problem =
+        |(name, message)| Problem { file: file.clone(), line: None, key: format!("filter \"{name}\""), message };
+    Ok(runtime()?.block_on(crate::filters::check(config)).into_iter().map(problem).collect())
 }
 
 /// What this configuration makes of the server, in a few lines.

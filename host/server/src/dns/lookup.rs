@@ -20,6 +20,10 @@ impl Dns {
             Err(error) if error.is_nx_domain() => return Err(DnsError::NoSuchName),
             Err(error) if error.is_no_records_found() => return nothing(&error),
             Err(NetError::Timeout) => return Err(DnsError::Timeout),
+            // SERVFAIL, REFUSED and what else a server says that has no answer.
+            Err(NetError::Dns(hickory_resolver::net::DnsError::ResponseCode(_))) => {
+                return Err(DnsError::ServerFailure);
+            }
             Err(error) => return Err(DnsError::Other(error.to_string())),
         };
         let records = lookup.answers().iter().filter(|record| record.record_type() == record_type);
@@ -36,8 +40,7 @@ fn nothing(error: &NetError) -> Result<DnsAnswer, DnsError> {
             ResponseCode::NoError => {
                 Ok(DnsAnswer { records: Vec::new(), ttl: found.negative_ttl.unwrap_or(0), authenticated: false })
             }
-            ResponseCode::ServFail => Err(DnsError::ServerFailure),
-            code => Err(DnsError::Other(code.to_string())),
+            _ => Err(DnsError::ServerFailure),
         },
         _ => Err(DnsError::ServerFailure),
     }

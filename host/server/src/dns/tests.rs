@@ -26,6 +26,7 @@ impl Drop for Stub {
 fn told(name: &str, kind: u16) -> Said {
     const PTR: u16 = 12;
     const A: u16 = 1;
+    const TXT: u16 = 16;
     match (name, kind) {
         ("1.2.0.192.in-addr.arpa", PTR) => Said::Name("Mail.Client.example"),
         ("mail.client.example", A) => Said::Address([192, 0, 2, 1]),
@@ -36,6 +37,11 @@ fn told(name: &str, kind: u16) -> Said {
         ("broken.example", A) => Said::Code(2),
         ("6.2.0.192.in-addr.arpa", PTR) => Said::Code(0),
         ("7.2.0.192.in-addr.arpa", PTR) => Said::Nothing,
+        ("txt.example", TXT) => Said::Text(&["v=spf1 ", "-all"]),
+        ("txt.example", _) => Said::Code(0),
+        ("refused.example", _) => Said::Code(5),
+        ("failing.example", _) => Said::Code(2),
+        ("silent.example", _) => Said::Nothing,
         _ => Said::Code(3),
     }
 }
@@ -43,7 +49,9 @@ fn told(name: &str, kind: u16) -> Said {
 enum Said {
     Name(&'static str),
     Address([u8; 4]),
-    /// NOERROR without records (0), SERVFAIL (2), NXDOMAIN (3).
+    /// The strings of one record.
+    Text(&'static [&'static str]),
+    /// NOERROR without records (0), SERVFAIL (2), NXDOMAIN (3), REFUSED (5).
     Code(u8),
     Nothing,
 }
@@ -84,6 +92,9 @@ fn answer(query: &[u8]) -> Option<Vec<u8>> {
             return Some(bytes);
         }
         Said::Address(ip) => ip.to_vec(),
+        Said::Text(strings) => {
+            strings.iter().flat_map(|text| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat()).collect()
+        }
         Said::Name(name) => {
             let mut bytes = Vec::new();
             for label in name.split('.') {
@@ -140,4 +151,29 @@ async fn silence_is_a_failure_in_time() {
     let stub = stub().await;
     let dns = dns(&stub);
     assert!(dns.reverse("192.0.2.7".parse().unwrap(), 0).await.is_err());
+}
+
+/// What a filter that asks is told apart: no such name, no such record, a server that fails, one that is silent.
+#[tokio::test]
+async fn answers_for_filters() {
+    use postwarden_sandbox::{DnsAnswer, DnsError, DnsRecord};
+    let stub = stub().await;
+    let dns = dns(&stub);
+    let answer = |records, ttl| Ok(DnsAnswer { records, ttl, authenticated: false });
+    let cases = [
+        ("mail.client.example", 1, answer(vec![DnsRecord::Address([192, 0, 2, 1].into())], 60)),
+        ("Mail.Client.Example.", 1, answer(vec![DnsRecord::Address([192, 0, 2, 1].into())], 60)),
+        ("1.2.0.192.in-addr.arpa", 12, answer(vec![DnsRecord::Name("mail.client.example".to_owned())], 60)),
+        ("txt.example", 16, answer(vec![DnsRecord::Txt(b"v=spf1 -all".to_vec())], 60)),
+        ("txt.example", 15, answer(Vec::new(), 0)),
+        ("no-such-name.example", 16, Err(DnsError::NoSuchName)),
+        ("failing.example", 16, Err(DnsError::ServerFailure)),
+        ("refused.example", 16, Err(DnsError::ServerFailure)),
+        ("silent.example", 16, Err(DnsError::Timeout)),
+        ("a..b", 16, Err(DnsError::InvalidName)),
+        (&format!("{}.example", "x".repeat(64)), 16, Err(DnsError::InvalidName)),
+    ];
+    for (name, kind, expected) in cases {
+        assert_eq!(dns.lookup(name, kind).await, expected, "{name} {kind}");
+    }
 }

@@ -9,6 +9,7 @@ use postwarden_sandbox::{
 };
 use serde_json::Value;
 
+use super::builtin;
 use super::slot::{Evaluator, Version};
 use crate::config;
 use crate::node::now;
@@ -25,14 +26,14 @@ pub trait Loader: Send + Sync {
 
 /// Loads into the sandbox, which is made when the first filter needs it.
 pub struct SandboxLoader {
-    /// Folder of compiled code.
-    pub cache: PathBuf,
+    /// Folder of compiled code; none: compile each time.
+    pub cache: Option<PathBuf>,
     pub services: Arc<dyn Services>,
     sandbox: OnceLock<Result<Arc<Sandbox>, String>>,
 }
 
 impl SandboxLoader {
-    pub fn new(cache: PathBuf, services: Arc<dyn Services>) -> Self {
+    pub fn new(cache: Option<PathBuf>, services: Arc<dyn Services>) -> Self {
         Self { cache, services, sandbox: OnceLock::new() }
     }
 }
@@ -40,7 +41,7 @@ impl SandboxLoader {
 #[async_trait]
 impl Loader for SandboxLoader {
     async fn load(&self, filter: &config::Filter, bytes: Vec<u8>, source: &str) -> Result<Arc<Version>, String> {
-        let start = || Sandbox::new(SandboxSettings { cache: Some(self.cache.clone()), instances: 0 });
+        let start = || Sandbox::new(SandboxSettings { cache: self.cache.clone(), instances: 0 });
         let sandbox = self.sandbox.get_or_init(start).clone()?;
         let granted = filter.grants.files.iter().map(|(name, path)| (name.clone(), PathBuf::from(path))).collect();
         let assets = tokio::task::spawn_blocking(move || Assets::read(&granted));
@@ -97,6 +98,14 @@ impl Evaluator for Filter {
 
     fn report(&self) -> Option<&LoadReport> {
         Some(Filter::report(self))
+    }
+}
+
+/// The bytes of a component by its path or `builtin:NAME`. The error names it.
+pub(super) async fn component(source: &str) -> Result<Vec<u8>, String> {
+    match source.strip_prefix("builtin:") {
+        Some(name) => builtin(name).map(<[u8]>::to_vec).ok_or_else(|| format!("{source} is not in this build")),
+        None => read(Path::new(source)).await,
     }
 }
 

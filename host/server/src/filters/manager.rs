@@ -2,13 +2,13 @@
 //! by an operator. A component that does not load changes nothing.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use tokio::sync::{Notify, OwnedMutexGuard};
 
-use super::load::{Loader, read};
+use super::load::{Loader, component, read};
 use super::record::{Chosen, Folder, Kept, Record};
 use super::slot::{Canary, Slot, Version};
 use super::{Filters, builtin};
@@ -165,10 +165,7 @@ impl Manager {
     }
 
     async fn load_from(&self, filter: &config::Filter, source: &str) -> Result<(Arc<Version>, Vec<u8>), String> {
-        let bytes = match source.strip_prefix("builtin:") {
-            Some(name) => builtin(name).ok_or_else(|| format!("{source} is not in this build"))?.to_vec(),
-            None => read(Path::new(source)).await?,
-        };
+        let bytes = component(source).await?;
         let version = self.loader.load(filter, bytes.clone(), source).await;
         Ok((version.map_err(|error| format!("{source}: {error}"))?, bytes))
     }
@@ -416,7 +413,7 @@ fn step_back(slot: &Slot, id: &str) -> Option<Arc<Version>> {
 }
 
 /// A built-in filter that this build lacks is left out; the configuration's reader has said so.
-fn is_here(filter: &config::Filter) -> bool {
+pub(super) fn is_here(filter: &config::Filter) -> bool {
     filter.component.strip_prefix("builtin:").is_none_or(|name| builtin(name).is_some())
 }
 

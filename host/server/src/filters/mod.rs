@@ -2,6 +2,8 @@
 //! flows; what a message does with them is in `chain`.
 
 pub mod breaker;
+mod check;
+mod histogram;
 pub mod load;
 pub mod manager;
 pub mod record;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+pub use check::check;
 pub use manager::Manager;
 pub use slot::{Canary, Evaluator, Slot, VERSIONS_MAX, Version};
 

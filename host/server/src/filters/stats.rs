@@ -6,15 +6,27 @@ use std::sync::{Mutex, PoisonError};
 use postwarden_sandbox::Evaluation;
 use serde::{Deserialize, Serialize};
 
+use super::histogram::Histogram;
+
 /// Counters of a filter's own that are kept; others are dropped.
 pub const COUNTERS_MAX: usize = 100;
 /// Differences between standing version and canary that are kept, the last ones.
 pub const EXAMPLES_MAX: usize = 10;
 
 /// Totals of one slot.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Stats {
-    totals: Mutex<Totals>,
+    counts: Mutex<Counts>,
+}
+
+/// The times of totals are filled in when somebody asks.
+#[derive(Default)]
+struct Counts {
+    totals: Totals,
+    calls: Histogram,
+    /// Of calls that a canary was asked too.
+    standing: Histogram,
+    canary: Histogram,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -23,6 +35,9 @@ pub struct Totals {
     pub calls: u64,
     /// Sum over all calls.
     pub microseconds: u64,
+    /// Half of the calls took at most so long, in microseconds; and 99 of 100.
+    pub p50: u64,
+    pub p99: u64,
     /// By name.
     pub verdicts: BTreeMap<String, u64>,
     /// By cause.
@@ -45,6 +60,10 @@ pub struct CanaryTotals {
     pub disagreed: u64,
     pub standing_microseconds: u64,
     pub canary_microseconds: u64,
+    pub standing_p50: u64,
+    pub standing_p99: u64,
+    pub canary_p50: u64,
+    pub canary_p99: u64,
     /// `ID HOOK: STANDING, canary CANARY`, the last ones.
     pub examples: VecDeque<String>,
 }
@@ -67,11 +86,18 @@ pub fn points(evaluation: &Evaluation) -> f64 {
 
 impl Stats {
     pub fn totals(&self) -> Totals {
-        self.lock().clone()
+        let counts = self.lock();
+        let mut totals = counts.totals.clone();
+        (totals.p50, totals.p99) = times(&counts.calls);
+        (totals.canary.standing_p50, totals.canary.standing_p99) = times(&counts.standing);
+        (totals.canary.canary_p50, totals.canary.canary_p99) = times(&counts.canary);
+        totals
     }
 
     pub fn add(&self, evaluation: &Evaluation) {
-        let mut totals = self.lock();
+        let mut counts = self.lock();
+        counts.calls.add(microseconds(evaluation));
+        let totals = &mut counts.totals;
         totals.calls = totals.calls.saturating_add(1);
         totals.microseconds = totals.microseconds.saturating_add(microseconds(evaluation));
         totals.host_calls = totals.host_calls.saturating_add(evaluation.host_calls);
@@ -90,17 +116,20 @@ impl Stats {
     }
 
     pub fn not_asked(&self) {
-        let mut totals = self.lock();
+        let totals = &mut self.lock().totals;
         totals.not_asked = totals.not_asked.saturating_add(1);
     }
 
     /// The canary's answer to the same call. `example`: which message, for people.
     pub fn compare(&self, version: &str, standing: &Evaluation, canary: &Evaluation, example: &str) {
-        let mut totals = self.lock();
-        if totals.canary.version != version {
-            totals.canary = CanaryTotals { version: version.to_owned(), ..CanaryTotals::default() };
+        let mut counts = self.lock();
+        if counts.totals.canary.version != version {
+            counts.totals.canary = CanaryTotals { version: version.to_owned(), ..CanaryTotals::default() };
+            (counts.standing, counts.canary) = Default::default();
         }
-        let all = &mut totals.canary;
+        counts.standing.add(microseconds(standing));
+        counts.canary.add(microseconds(canary));
+        let all = &mut counts.totals.canary;
         all.standing_microseconds = all.standing_microseconds.saturating_add(microseconds(standing));
         all.canary_microseconds = all.canary_microseconds.saturating_add(microseconds(canary));
         if agree(standing, canary) {
@@ -115,9 +144,14 @@ impl Stats {
         all.examples.push_back(format!("{example}: {}, canary {}", told(standing), told(canary)));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Totals> {
-        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Median and 99th hundredth.
+fn times(histogram: &Histogram) -> (u64, u64) {
+    (histogram.quantile(500), histogram.quantile(990))
 }
 
 /// The same verdict with the same reason, and the same points but for rounding.

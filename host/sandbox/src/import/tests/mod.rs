@@ -210,6 +210,17 @@ fn host_calls_are_counted_and_the_last_is_named() {
 }
 
 #[test]
+fn tables_grow_to_the_budget_all_together() {
+    use wasmtime::ResourceLimiter;
+    let (mut context, _) = asked(json!([]), Limits { table_elements: 100, ..generous() });
+    assert!(context.table_growing(0, 60, None).unwrap());
+    assert!(context.table_growing(0, 40, Some(u32::MAX as usize)).unwrap());
+    assert_eq!(stopped_by(context.table_growing(40, 41, None)), Cause::Tables);
+    assert_eq!(stopped_by(context.table_growing(60, usize::MAX, None)), Cause::Tables);
+    assert!(context.table_growing(60, 60, None).unwrap());
+}
+
+#[test]
 fn a_handle_that_is_not_there_is_an_error_of_the_guest() {
     use wit::smtp::HostSession;
     let (mut context, _) = asked(json!([]), generous());

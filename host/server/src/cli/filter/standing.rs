@@ -143,8 +143,8 @@ fn totals(totals: &Totals) -> Vec<(&'static str, String)> {
         let each: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
         if each.is_empty() { "none".to_owned() } else { each.join(", ") }
     };
-    let mean = totals.microseconds.checked_div(totals.calls).unwrap_or(0);
-    let mut fields = vec![("calls", format!("{}, {mean} µs each", totals.calls))];
+    let times = |p50: u64, p99: u64| format!("p50 {p50} µs, p99 {p99} µs");
+    let mut fields = vec![("calls", format!("{}; {}", totals.calls, times(totals.p50, totals.p99)))];
     fields.push(("verdicts", list(&totals.verdicts)));
     fields.push(("failures", list(&totals.failures)));
     if totals.not_asked > 0 {
@@ -155,10 +155,10 @@ fn totals(totals: &Totals) -> Vec<(&'static str, String)> {
     }
     let canary = &totals.canary;
     let compared = canary.agreed.saturating_add(canary.disagreed);
-    let mean = |sum: u64| sum.checked_div(compared);
-    if let (Some(one), Some(other)) = (mean(canary.standing_microseconds), mean(canary.canary_microseconds)) {
-        let said =
-            format!("{} agreed, {} differed; {other} µs each, standing {one} µs", canary.agreed, canary.disagreed);
+    if compared > 0 {
+        let (own, standing) =
+            (times(canary.canary_p50, canary.canary_p99), times(canary.standing_p50, canary.standing_p99));
+        let said = format!("{} agreed, {} differed; {own}; standing {standing}", canary.agreed, canary.disagreed);
         fields.push(("canary", said));
         fields.extend(canary.examples.iter().map(|example| ("differed", example.clone())));
     }
