@@ -55,6 +55,5 @@ hook!(on_outcome, "export_on_outcome", "postwarden:sdk/on-outcome", {
 });
 hook!(on_feedback, "export_on_feedback", "postwarden:sdk/on-feedback", {
     "postwarden:filter/types@0.1.0": crate::bindings::imports::postwarden::filter::types,
-    "postwarden:filter/smtp@0.1.0": crate::bindings::imports::postwarden::filter::smtp,
     "postwarden:filter/content@0.1.0": crate::bindings::imports::postwarden::filter::content
 });

@@ -168,7 +168,11 @@ impl Context {
         if self.host_calls > self.shared.limits.host_calls {
             return Err(stop(Cause::HostCalls, format!("more than {} host calls", self.shared.limits.host_calls)));
         }
-        self.ticked.store(true, Ordering::Relaxed);
+        if self.ticked.swap(true, Ordering::Relaxed) {
+            // It runs on a slow thread by now. Priority decides who runs next, not when: without this, whoever wakes up
+            // may wait for the rest of a time slice.
+            std::thread::yield_now();
+        }
         self.ticks = self.ticks.saturating_add(1);
         if self.ticks_max.is_some_and(|most| self.ticks > most) {
             return Err(stop(Cause::Cpu, format!("more than {:?} of computing", self.shared.limits.cpu)));
