@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use postwarden_mail::header;
 use postwarden_sandbox::Edit;
 
+use crate::content::MessageContent;
+
 /// Columns after which a line is folded, if it can be.
 const FOLD_COLUMNS: usize = 76;
 /// A longer word must be cut, which only an encoded word can be (RFC 5322 section 2.1.1).
@@ -40,8 +42,14 @@ pub(super) fn apply(section: &[u8], edit: &Edit) -> Option<Vec<u8>> {
     }
 }
 
-/// A whole message as these edits leave it; none: they change nothing.
+/// A whole message as these edits leave it; none: they change nothing. New parts come first, as in a call.
 pub(crate) fn message(received: &[u8], edits: &[Edit]) -> Option<Vec<u8>> {
+    let parts = edits.iter().any(|edit| matches!(edit, Edit::ReplacePart { .. }));
+    let replaced = parts.then(|| MessageContent::new(received.to_vec()).replace_parts(edits));
+    fields(replaced.as_deref().unwrap_or(received), edits).or(replaced)
+}
+
+fn fields(received: &[u8], edits: &[Edit]) -> Option<Vec<u8>> {
     let (section, _) = header::split(received);
     let rest = received.get(section.len()..).unwrap_or_default();
     let mut changed: Option<Vec<u8>> = None;
