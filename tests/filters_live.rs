@@ -277,3 +277,43 @@ on-message = [["learned"]]
     server.launch();
     assert_eq!(shown(&server)["state"], after["state"]);
 }
+
+#[test]
+fn a_filter_replaces_a_part_and_the_next_one_sees_it() {
+    let strip = r#"on-message = [["replace-part", 2, "text/plain", "A virus was here.\n"], ["replace-part", 0, "a/b", ""],
+        ["replace-part", 9, "a/b", ""], ["replace-part", 1, "multipart/mixed", ""], ["add-header", "X-Stripped", "1"]]"#;
+    let look = filter(
+        "second",
+        "puppet.wasm",
+        "",
+        r#"on-message = [["facts"], ["attribute", "sender.local"],
+        ["attribute", "domain.local:example.com"], ["attribute", "domain.local:example.org"]]"#,
+    );
+    let server = server(&(filter("first", "puppet.wasm", "", strip) + &look));
+    let mut client = session(&server);
+    for line in ["MAIL FROM:<bob@example.org>", "RCPT TO:<alice@example.com>"] {
+        client.send(line);
+        client.expect(250);
+    }
+    client.send("DATA");
+    client.expect(354);
+    let before = "From: bob@example.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nplain\r\n--b\r\n";
+    let attachment = "Content-Type: application/x-dosexec\r\nContent-Transfer-Encoding: base64\r\n\
+        Content-Disposition: attachment; filename=a.exe\r\n\r\nTVqQ\r\n--b--\r\n";
+    client.send(&format!("{before}{attachment}."));
+    client.expect(250);
+    let mail = String::from_utf8(server.wait_mails("alice@example.com", 1).remove(0)).unwrap();
+    let note = "Content-Type: text/plain\nContent-Transfer-Encoding: quoted-printable\n\nA virus was here.\n\n--b--\n";
+    assert!(mail.contains("X-Stripped: 1\n") && mail.ends_with(&(before.replace("\r\n", "\n") + note)), "{mail}");
+    let logs = server.logs();
+    for line in [
+        "part 2 text/plain None",
+        "attribute None",
+        "attribute Some",
+        "edit refused: EditError::Invalid",
+        "EditError::NotFound",
+    ] {
+        assert!(logs.contains(line), "no {line}: {logs}");
+    }
+    assert_eq!(logs.matches("edit refused").count(), 3, "{logs}");
+}

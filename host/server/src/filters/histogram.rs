@@ -7,7 +7,7 @@ const VALUE_MAX: u64 = (1 << 36) - 1;
 /// 0 to 15 have a counter each; then sixteen for each power of two from 2^4 to 2^35.
 const COUNTERS: usize = STEPS + (36 - 4) * STEPS;
 
-pub struct Histogram {
+pub(super) struct Histogram {
     counters: Box<[u64]>,
     total: u64,
 }
@@ -19,7 +19,7 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    pub fn add(&mut self, value: u64) {
+    pub(super) fn add(&mut self, value: u64) {
         if let Some(counter) = self.counters.get_mut(place(value)) {
             *counter = counter.saturating_add(1);
             self.total = self.total.saturating_add(1);
@@ -27,7 +27,7 @@ impl Histogram {
     }
 
     /// So many of a thousand values are at most this; 0 where there are none.
-    pub fn quantile(&self, thousandths: u64) -> u64 {
+    pub(super) fn quantile(&self, thousandths: u64) -> u64 {
         let rank = self.total.saturating_mul(thousandths).div_ceil(1000).max(1);
         let mut seen = 0_u64;
         for (place, count) in self.counters.iter().enumerate() {
