@@ -167,6 +167,8 @@ impl wit::HostBucket for Context {
         let bucket = &self.table.get(&this)?.name;
         let keys = self.shared.services.list_keys(bucket, &prefix, after.as_deref(), most).await;
         if let (None, Ok(keys)) = (&self.call, &keys) {
+            // That there is nothing is read as well.
+            self.reads.note(bucket, &prefix, None);
             keys.iter().for_each(|key| self.reads.note(bucket, key, None));
         }
         Ok(keys.map_err(error_of))
