@@ -31,6 +31,23 @@ impl FakeHost {
         Self(())
     }
 
+    /// Another session and transaction in the same world: files, DNS, state, clock and counters stay.
+    pub fn kept() -> Self {
+        world(|world| {
+            let fresh = World {
+                granted: world.granted,
+                dns: std::mem::take(&mut world.dns),
+                assets: std::mem::take(&mut world.assets),
+                state: std::mem::take(&mut world.state),
+                now: world.now,
+                counters: std::mem::take(&mut world.counters),
+                ..World::default()
+            };
+            *world = fresh;
+        });
+        Self(())
+    }
+
     /// The raw message; lines may end with LF, which becomes CRLF.
     pub fn message(self, text: &str) -> Self {
         let text = text.replace("\r\n", "\n").replace('\n', "\r\n");

@@ -2,7 +2,7 @@
 
 use postwarden_filter::{Problem, Problems, assets};
 
-use crate::list::List;
+use crate::list::{List, Place};
 
 /// Files that include each other.
 const INCLUDE_DEPTH_MAX: usize = 10;
@@ -14,8 +14,12 @@ const PIECE_BYTES: u32 = 1 << 20;
 /// The list of a setting.
 pub(crate) fn read(setting: &str, file: &str, problems: &mut Problems) -> List {
     let mut list = List::default();
-    let mut reader = Reader { setting, list: &mut list, problems, open: Vec::new() };
+    let mut reader = Reader { setting, list: &mut list, problems, open: Vec::new(), untold: 0 };
     reader.file(file, None);
+    let untold = reader.untold;
+    if untold > 0 {
+        problems.push(Problem::new(format!("/{setting}"), format!("and {untold} more")));
+    }
     list
 }
 
@@ -25,33 +29,39 @@ struct Reader<'a> {
     problems: &'a mut Problems,
     /// Files that are being read, the outermost first.
     open: Vec<String>,
+    /// Complaints beyond [`PROBLEMS_MAX`].
+    untold: usize,
 }
 
 impl Reader<'_> {
-    /// `asked` is the file and line that includes it.
-    fn file(&mut self, name: &str, asked: Option<(&str, usize)>) {
-        let place = asked.map(|(file, line)| format!("{file}:{line}: ")).unwrap_or_default();
-        if self.open.iter().any(|open| open == name) {
+    /// `asked` is the line that includes it.
+    fn file(&mut self, written: &str, asked: Option<u32>) {
+        let parent = self.open.last().cloned().unwrap_or_default();
+        let place = asked.map(|line| format!("{parent}:{line}: ")).unwrap_or_default();
+        let Some((name, text)) = find(written, &parent) else {
+            return self.problem(format!(
+                "{place}the filter was given no file {written}; one that lies elsewhere than next to the list needs \
+                 in its [[filter]]: grants = [{{ files = {{ \"{written}\" = \"{written}\" }} }}]"
+            ));
+        };
+        if self.open.contains(&name) {
             return self.problem(format!("{place}{name} includes itself"));
         }
         if self.open.len() >= INCLUDE_DEPTH_MAX {
             return self.problem(format!("{place}more than {INCLUDE_DEPTH_MAX} files include each other"));
         }
-        let Some(text) = content(name) else {
-            let grant = format!("add to its [[filter]]: grants = [{{ files = {{ \"{name}\" = \"{name}\" }} }}]");
-            return self.problem(format!("{place}the filter was given no file {name}; {grant}"));
-        };
-        self.open.push(name.to_owned());
+        let file = self.list.file(&name);
+        self.open.push(name.clone());
         let text = String::from_utf8_lossy(&text);
-        for (number, line) in (1_usize..).zip(text.trim_start_matches('\u{feff}').lines()) {
-            let entry = line.split('#').next().unwrap_or_default().trim();
+        for (line, text) in (1_u32..).zip(text.trim_start_matches('\u{feff}').lines()) {
+            let entry = text.split('#').next().unwrap_or_default().trim();
             if entry.is_empty() {
                 continue;
             }
             if let Some(other) = entry.strip_prefix("f:") {
-                self.file(other.trim(), Some((name, number)));
-            } else if let Err(error) = self.list.add(entry, &format!("{name}:{number}")) {
-                self.problem(format!("{name}:{number}: {error}"));
+                self.file(other.trim(), Some(line));
+            } else if let Err(error) = self.list.add(entry, Place { file, line }) {
+                self.problem(format!("{name}:{line}: {error}"));
             }
         }
         self.open.pop();
@@ -60,8 +70,16 @@ impl Reader<'_> {
     fn problem(&mut self, message: String) {
         if self.problems.len() < PROBLEMS_MAX {
             self.problems.push(Problem::new(format!("/{}", self.setting), message));
+        } else {
+            self.untold = self.untold.saturating_add(1);
         }
     }
+}
+
+/// Next to the file that includes it, or under the very name: with the name it has.
+fn find(written: &str, parent: &str) -> Option<(String, Vec<u8>)> {
+    let beside = parent.rsplit_once('/').map(|(folder, _)| format!("{folder}/{written}"));
+    beside.into_iter().chain([written.to_owned()]).find_map(|name| content(&name).map(|text| (name, text)))
 }
 
 fn content(name: &str) -> Option<Vec<u8>> {

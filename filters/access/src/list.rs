@@ -1,53 +1,86 @@
-//! One list: entries by what they name, found without a walk over all of them. Masks alone are tried one by one.
+//! One list: entries by what they name, found without a walk over all of them. Masks and hosts alone are tried one by
+//! one. Asks no DNS.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use postwarden_filter::{IpAddress, Session, Transaction};
+
+use crate::hosts::Hosts;
+use crate::names::{self, Names, fold};
 use crate::networks::{self, Networks};
 
-/// Masks in one kind of entry: each costs its time for every recipient.
-const MASKS_MAX: usize = 1000;
 /// Bytes of one entry.
 const ENTRY_BYTES_MAX: usize = 1000;
+/// `a:` entries of one list: three lists stay within the 100 questions of one call.
+const HOSTS_MAX: usize = 30;
 
 /// What an entry can match.
 #[derive(Debug)]
 pub(crate) struct Envelope {
-    client: IpAddr,
+    pub(crate) client: IpAddr,
     reverse_name: Option<String>,
     helo: Option<String>,
-    authenticated: bool,
-    sender: String,
-    recipient: Option<String>,
+    /// Logged in, or from a network of `relay.from`.
+    pub(crate) authorised: bool,
+    pub(crate) sender: String,
+    /// The sender is in a domain of this server.
+    pub(crate) sender_is_local: bool,
+    pub(crate) recipient: String,
 }
 
 impl Envelope {
     /// Text compares without case and without a dot at the end of a name.
-    pub(crate) fn new(
-        client: IpAddr,
-        reverse_name: Option<String>,
-        helo: Option<String>,
-        authenticated: bool,
-        sender: String,
-        recipient: Option<String>,
-    ) -> Self {
-        let fold = |text: String| text.trim_end_matches('.').to_lowercase();
-        let (reverse_name, helo) = (reverse_name.map(fold), helo.map(fold));
-        Self { client, reverse_name, helo, authenticated, sender: fold(sender), recipient: recipient.map(fold) }
+    pub(crate) fn of(session: &Session, transaction: &Transaction) -> Self {
+        let is_true = |value: Option<String>| value.as_deref() == Some("true");
+        Self {
+            client: client(session),
+            reverse_name: session.get_reverse_name().map(fold),
+            helo: session.get_helo().map(fold),
+            authorised: is_true(session.get_attribute("session.authorised")) || session.get_user().is_some(),
+            sender: fold(transaction.get_sender()),
+            sender_is_local: is_true(transaction.get_attribute("sender.local")),
+            recipient: String::new(),
+        }
+    }
+
+    pub(crate) fn to(mut self, recipient: &str) -> Self {
+        self.recipient = fold(recipient.to_owned());
+        self
+    }
+
+    /// Claims to be one of us and has not proved it: no white entry counts for it.
+    pub(crate) fn is_pretended(&self) -> bool {
+        self.sender_is_local && !self.authorised
     }
 }
 
-/// Where an entry stands: `file:line`.
-type Place = String;
+pub(crate) fn client(session: &Session) -> IpAddr {
+    match session.get_remote_address() {
+        IpAddress::Ipv4((a, b, c, d)) => [a, b, c, d].into(),
+        IpAddress::Ipv6((a, b, c, d, e, f, g, h)) => [a, b, c, d, e, f, g, h].into(),
+    }
+}
+
+/// Where an entry stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Index of [`List::files`].
+    pub(crate) file: u32,
+    pub(crate) line: u32,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct List {
+    /// The list's own file, and those it includes.
+    files: Vec<String>,
     any: Names,
     senders: Names,
     recipients: Names,
     reverse_names: Names,
     helo_names: Names,
     clients: Networks<Place>,
+    /// The client is the host of this name.
+    hosts: Vec<(String, Place)>,
     local_senders: Names,
     trusted: Option<Place>,
     entries: usize,
@@ -58,8 +91,23 @@ impl List {
         self.entries == 0
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries
+    }
+
+    /// Names of `a:` entries.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Its number, for [`Place::file`].
+    pub(crate) fn file(&mut self, name: &str) -> u32 {
+        self.files.push(name.to_owned());
+        u32::try_from(self.files.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
     /// One entry of the grammar, without its comment.
-    pub(crate) fn add(&mut self, entry: &str, place: &str) -> Result<(), String> {
+    pub(crate) fn add(&mut self, entry: &str, place: Place) -> Result<(), String> {
         if entry.len() > ENTRY_BYTES_MAX {
             return Err(format!("the entry has more than {ENTRY_BYTES_MAX} bytes"));
         }
@@ -68,7 +116,7 @@ impl List {
             Some((prefix, value)) if prefix.len() == 1 && networks::parse(entry).is_none() => (prefix, value.trim()),
             _ => ("", entry),
         };
-        let value = value.trim_end_matches('.').to_lowercase();
+        let value = fold(value.to_owned());
         match prefix {
             "" => match networks::parse(&value) {
                 Some(network) => self.client(network?, place),
@@ -83,26 +131,38 @@ impl List {
             "n" => self.reverse_names.add(&value, place)?,
             "h" => self.helo_names.add(&value, place)?,
             "l" => self.local_senders.add(if value.is_empty() { "*" } else { &value }, place)?,
-            "t" => drop(self.trusted.get_or_insert_with(|| place.to_owned())),
-            "a" => return Err("a: needs the DNS, which this filter does not ask: write the address with i:".to_owned()),
-            other => return Err(format!("there is no prefix \"{other}:\"; known are s: r: i: n: h: l: t: f:")),
+            "t" => drop(self.trusted.get_or_insert(place)),
+            "a" => self.host(value, place)?,
+            other => return Err(format!("there is no prefix \"{other}:\"; known are s: r: i: a: n: h: l: t: f:")),
         }
         self.entries = self.entries.saturating_add(1);
         Ok(())
     }
 
-    fn client(&mut self, (address, length): (IpAddr, u8), place: &str) {
-        self.clients.insert(address, length, place.to_owned());
+    fn client(&mut self, (address, length): (IpAddr, u8), place: Place) {
+        self.clients.insert(address, length, place);
     }
 
-    /// What matched, with its place: for the log.
-    pub(crate) fn find(&self, envelope: &Envelope) -> Option<String> {
-        let found = |what: &str, value: &str, place: &Place| format!("{what} {value} ({place})");
-        if let Some(place) = self.clients.find(envelope.client) {
-            return Some(found("client", &envelope.client.to_string(), place));
+    fn host(&mut self, name: String, place: Place) -> Result<(), String> {
+        if !names::is_host(&name) {
+            return Err(format!("\"{name}\" is no host name: a: names one host whose address is the client's"));
         }
-        let recipient = envelope.recipient.as_deref().unwrap_or_default();
-        let sender = envelope.sender.as_str();
+        if self.hosts.len() >= HOSTS_MAX {
+            return Err(format!("more than {HOSTS_MAX} a: entries: each is a question to the DNS; write networks"));
+        }
+        self.hosts.push((name, place));
+        Ok(())
+    }
+
+    /// What matched, with its place: for the log. Hosts are left to [`List::find_host`].
+    pub(crate) fn find(&self, envelope: &Envelope) -> Option<String> {
+        if self.is_empty() {
+            return None;
+        }
+        if let Some(place) = self.clients.find(envelope.client) {
+            return Some(self.told("client", &envelope.client.to_string(), *place));
+        }
+        let (sender, recipient) = (envelope.sender.as_str(), envelope.recipient.as_str());
         let tries = [
             ("sender", sender, &self.senders),
             ("sender", sender, &self.any),
@@ -113,89 +173,31 @@ impl List {
         ];
         for (what, value, names) in tries {
             if let Some(place) = names.find(value) {
-                return Some(found(what, value, place));
+                return Some(self.told(what, value, place));
             }
         }
-        if !envelope.authenticated {
+        if !envelope.authorised {
             return None;
         }
-        let trusted = self.trusted.as_ref().map(|place| found("session", "authenticated", place));
-        trusted.or_else(|| Some(found("local sender", sender, self.local_senders.find(sender)?)))
-    }
-}
-
-/// Addresses, domains and host names.
-#[derive(Debug, Default)]
-struct Names {
-    /// `user@example.com`, or `example.com` for all of its users and for the host of that name.
-    exact: BTreeMap<String, Place>,
-    /// `.example.com`: what is below it, kept without the dot.
-    below: BTreeMap<String, Place>,
-    masks: Vec<(String, Place)>,
-}
-
-impl Names {
-    fn add(&mut self, value: &str, place: &str) -> Result<(), String> {
-        let value = value.strip_prefix('@').unwrap_or(value);
-        if value.is_empty() {
-            return Err("the entry names nothing".to_owned());
-        }
-        if let Some(reason) = unbalanced(value) {
-            return Err(format!("Unbalanced: {reason}"));
-        }
-        if value.contains(char::is_whitespace) && !value.contains('"') {
-            return Err(format!("\"{value}\" has a space in it: write one entry a line"));
-        }
-        let place = place.to_owned();
-        if value.contains('*') {
-            if self.masks.len() >= MASKS_MAX {
-                return Err(format!("more than {MASKS_MAX} masks: write domains, as in \".example.com\""));
-            }
-            self.masks.push((value.to_owned(), place));
-        } else if let Some(domain) = value.strip_prefix('.') {
-            self.below.entry(domain.to_owned()).or_insert(place);
-        } else {
-            self.exact.entry(value.to_owned()).or_insert(place);
-        }
-        Ok(())
-    }
-
-    fn find(&self, value: &str) -> Option<&Place> {
-        if value.is_empty() {
-            return None;
-        }
-        let domain = value.rsplit_once('@').map_or(value, |(_, domain)| domain);
-        let exact = self.exact.get(value).or_else(|| self.exact.get(domain));
-        let below = || {
-            let parents = domain.match_indices('.').filter_map(|(dot, _)| domain.get(dot.saturating_add(1)..));
-            parents.into_iter().find_map(|parent| self.below.get(parent))
-        };
-        let masked = || self.masks.iter().find(|(mask, _)| matches(mask, value)).map(|(_, place)| place);
-        exact.or_else(below).or_else(masked)
-    }
-}
-
-/// Row 3, for a line of a list.
-fn unbalanced(value: &str) -> Option<String> {
-    for (open, close) in [('<', '>'), ('(', ')'), ('[', ']')] {
-        let count = |wanted: char| value.chars().filter(|&found| found == wanted).count();
-        if count(open) != count(close) {
-            return Some(format!("{open} without {close} or {close} without {open}"));
+        let local = || self.local_senders.find(sender).filter(|_| envelope.sender_is_local);
+        match self.trusted {
+            Some(place) => Some(self.told("session", "trusted", place)),
+            None => Some(self.told("local sender", sender, local()?)),
         }
     }
-    (value.matches('"').count() % 2 == 1).then(|| "a quote without its second".to_owned())
-}
 
-/// `*` stands for any text, an empty one too. Time is at most the product of both lengths.
-fn matches(mask: &str, value: &str) -> bool {
-    let Some((head, rest)) = mask.split_once('*') else { return mask == value };
-    let Some(mut left) = value.strip_prefix(head) else { return false };
-    let Some((middle, tail)) = rest.rsplit_once('*') else { return left.ends_with(rest) };
-    for piece in middle.split('*') {
-        match left.split_once(piece) {
-            Some((_, behind)) => left = behind,
-            None => return false,
-        }
+    pub(crate) fn find_host(&self, hosts: &Hosts) -> Option<String> {
+        let (name, place) = self.hosts.iter().find(|(name, _)| hosts.is_client(name))?;
+        Some(self.told("client", name, *place))
     }
-    left.ends_with(tail)
+
+    /// A host of this list that the DNS did not tell about.
+    pub(crate) fn unsure<'a>(&self, hosts: &'a Hosts) -> Option<&'a str> {
+        self.hosts.iter().find_map(|(name, _)| hosts.unsure(name))
+    }
+
+    fn told(&self, what: &str, value: &str, place: Place) -> String {
+        let file = usize::try_from(place.file).ok().and_then(|file| self.files.get(file));
+        format!("{what} {value} ({}:{})", file.map_or("", String::as_str), place.line)
+    }
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::names::Table;
+
 /// Networks of one family: by prefix length, then by the masked address.
-type Lengths<T> = BTreeMap<u8, BTreeMap<u128, T>>;
+type Lengths<T> = BTreeMap<u8, Table<u128, T>>;
 
 #[derive(Debug)]
 pub(crate) struct Networks<T> {

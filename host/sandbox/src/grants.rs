@@ -25,6 +25,9 @@ pub struct Grants {
     pub files: BTreeMap<String, String>,
     /// `host:port`.
     pub connect: Vec<String>,
+    /// Interfaces that it may import without their grant: calls to them are refused then. For filters of the server's
+    /// own, which say themselves what a setting needs; an operator cannot write it.
+    pub optional: &'static [&'static str],
 }
 
 impl Grants {
@@ -184,6 +187,7 @@ impl Grants {
     /// What an imported interface of the contract needs: the line to add, if it is not granted.
     pub(crate) fn missing(&self, interface: &str) -> Option<&'static str> {
         match interface {
+            _ if self.optional.contains(&interface) => None,
             "dns" if self.dns.is_none() => Some("\"dns\""),
             "state" if self.state.is_none() => Some("\"state\""),
             "tcp" if self.connect.is_empty() => Some("{ connect = [\"host:port\"] }"),

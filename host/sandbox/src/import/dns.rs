@@ -58,12 +58,14 @@ impl Context {
         if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(odd) {
             return Err(wit::Error::InvalidName);
         }
-        // `configure` may not ask: its answer would be frozen in the snapshot.
-        if self.call.is_none()
-            || !self.shared.grants.may_resolve(name)
-            || self.dns_queries >= self.shared.limits.dns_queries
-        {
+        if !self.shared.grants.may_resolve(name) || self.dns_queries >= self.shared.limits.dns_queries {
             return Err(wit::Error::AccessDenied);
+        }
+        // A filter can tell this from a grant that it lacks.
+        if self.call.is_none() {
+            return Err(wit::Error::Other(
+                "configure may not ask: the answer would be frozen in the snapshot".to_owned(),
+            ));
         }
         self.dns_queries = self.dns_queries.saturating_add(1);
         Ok(())

@@ -227,7 +227,9 @@ fn settings(s: &Section<'_>) -> serde_json::Map<String, Value> {
 
 /// The files that the settings of a built-in filter name, under the name that is written there.
 fn grant_named_files(s: &Section<'_>, filter: &mut Filter) {
-    let (Some(name), Some(entry)) = (filter.component.strip_prefix("builtin:"), s.get("settings")) else { return };
+    let Some(name) = filter.component.strip_prefix("builtin:") else { return };
+    filter.grants.optional = crate::filters::builtin_optional(name);
+    let Some(entry) = s.get("settings") else { return };
     for key in crate::filters::builtin_files(name) {
         let Some(written) = filter.settings.get(*key).and_then(Value::as_str) else { continue };
         let file = s.reader.resolve(written);

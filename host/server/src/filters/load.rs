@@ -43,8 +43,8 @@ impl Loader for SandboxLoader {
     async fn load(&self, filter: &config::Filter, bytes: Vec<u8>, source: &str) -> Result<Arc<Version>, String> {
         let start = || Sandbox::new(SandboxSettings { cache: self.cache.clone(), instances: 0 });
         let sandbox = self.sandbox.get_or_init(start).clone()?;
-        let granted = filter.grants.files.iter().map(|(name, path)| (name.clone(), PathBuf::from(path))).collect();
-        let assets = tokio::task::spawn_blocking(move || Assets::read(&granted));
+        let files_of = filter.clone();
+        let assets = tokio::task::spawn_blocking(move || Assets::read(&super::includes::granted(&files_of)));
         let assets = assets.await.map_err(|error| error.to_string())??;
         let loaded = sandbox
             .load(Source {

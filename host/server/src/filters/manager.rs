@@ -426,7 +426,8 @@ fn still(chosen: &Chosen, filter: &config::Filter) -> bool {
 fn files_of(filter: &config::Filter) -> Seen {
     let components = [Some(&filter.component), filter.canary.as_ref().map(|canary| &canary.component)];
     let components = components.into_iter().flatten().filter(|component| !component.starts_with("builtin:"));
-    let mut pending: Vec<PathBuf> = components.chain(filter.grants.files.values()).map(PathBuf::from).collect();
+    let granted = super::includes::granted(filter).into_values();
+    let mut pending: Vec<PathBuf> = components.map(PathBuf::from).chain(granted).collect();
     let mut seen = Seen::new();
     while let Some(path) = pending.pop() {
         let meta = std::fs::metadata(&path).ok();

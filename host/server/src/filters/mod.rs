@@ -4,6 +4,7 @@
 pub mod breaker;
 mod check;
 mod histogram;
+mod includes;
 pub mod load;
 pub mod manager;
 pub mod record;
@@ -43,6 +44,14 @@ pub fn bucket_bytes(component: &str) -> u64 {
         // What was learned of twenty thousand messages.
         "builtin:spam" => 128 << 20,
         _ => postwarden_sandbox::BUCKET_BYTES_DEFAULT,
+    }
+}
+
+/// What a built-in filter imports and can do without: it says itself which setting needs which grant.
+pub fn builtin_optional(name: &str) -> &'static [&'static str] {
+    match name {
+        "access" => &["dns", "state"],
+        _ => &[],
     }
 }
 

@@ -57,7 +57,9 @@ async fn a_silent_server_is_a_timeout_at_the_deadline() {
 #[tokio::test]
 async fn while_it_is_configured_a_filter_has_no_network() {
     let (mut context, services) = configured(json!(["dns", "state", { "connect": ["127.0.0.1:9"] }]));
-    assert!(matches!(context.resolve(question("a.example")).await.unwrap(), Err(DnsFault::AccessDenied)));
+    assert!(matches!(context.resolve(question("a.example")).await.unwrap(), Err(DnsFault::Other(_))));
+    let (mut without, _) = configured(json!([]));
+    assert!(matches!(without.resolve(question("a.example")).await.unwrap(), Err(DnsFault::AccessDenied)));
     let refused = HostConnection::open(&mut context, "127.0.0.1".to_owned(), 9).await.unwrap();
     assert!(matches!(refused, Err(TcpFault::AccessDenied)));
     assert!(services.asked.lock().unwrap().is_empty());
