@@ -8,6 +8,7 @@ mod clues;
 mod codes;
 mod find;
 mod here;
+mod lists;
 mod render;
 mod rows;
 #[cfg(test)]
@@ -128,6 +129,9 @@ pub async fn explain(text: &str, sources: Sources<'_>) -> Explanation {
             let usage = usage(&entries, config, sources.parts).await;
             explanation.here =
                 here::here(row.key, &here::Place { config, clues: &clues, entries: &entries, usage: &usage });
+            if row.key == "access-denied" {
+                explanation.here.splice(0..0, lists::entries(&clues, sources.parts).await);
+            }
         }
     } else {
         explanation.general = codes::general(&clues);
