@@ -49,6 +49,15 @@ fn dev_prints_what_one_needs() {
         let folder = find_maildir(&data, "bob").unwrap_or(bob.clone());
         (mail::files(&folder).len() == 2).then_some(())
     });
+    // The stock filters are on, with files that can be edited.
+    assert!(said.contains("Filters, in this order: access"), "{said}");
+    std::fs::write(data.join("lists/black.txt"), "s:example.net\n").unwrap();
+    wait_for("the black list", || {
+        let mut client = Client::connect(address("mx"));
+        client.ehlo();
+        client.command("MAIL FROM:<someone@example.net>");
+        client.command("RCPT TO:<bob@localhost>").text().contains("Access not allowed").then_some(())
+    });
     assert!(server.stop().success());
 }
 

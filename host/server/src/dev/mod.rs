@@ -3,6 +3,9 @@
 //! What it needs is made in one folder and kept between runs: a configuration that the other
 //! commands can be pointed at, a certificate, two accounts. Nothing leaves the machine.
 
+mod help;
+mod stock;
+
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -42,7 +45,7 @@ pub struct Options {
 /// Until SIGTERM or SIGINT.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let (running, passwords) = start(&options).await?;
-    println!("{}", help(&running, &passwords));
+    println!("{}", help::text(&running, &passwords));
     println!("{}", running.ready_line());
     server::until_stopped(running).await
 }
@@ -63,7 +66,8 @@ async fn start(options: &Options) -> anyhow::Result<(Running, Vec<Login>)> {
     ports_are_free(options)?;
     make_certificate(&data.join("tls"))?;
     let file = data.join("postwarden.toml");
-    std::fs::write(&file, configuration(options) + &filters(&options.filters)?)
+    stock::make_files(&data)?;
+    std::fs::write(&file, configuration(options) + &stock::sections() + &filters(&options.filters)?)
         .with_context(|| format!("{} cannot be written", file.display()))?;
     let read::Loaded { config, .. } = read::load(&file).map_err(Refused)?;
     log::init(&config.log)?;
@@ -244,58 +248,4 @@ fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
         .open(file)
         .and_then(|mut opened| opened.write_all(text.as_bytes()))
         .with_context(|| format!("{} cannot be written", file.display()))
-}
-
-/// What to try next, with this server's own addresses and passwords.
-fn help(running: &Running, logins: &[Login]) -> String {
-    let config = running.node.config.load_full();
-    let data = config.file.as_deref().and_then(Path::parent).unwrap_or(&config.data_dir).display();
-    let address = |name: &str| running.addresses.iter().find(|(listener, _)| listener == name).map(|(_, at)| *at);
-    let (Some(mx), Some(submission)) = (address("mx"), address("submission")) else { return String::new() };
-    let password = logins.first().map(|login| login.password.as_str()).unwrap_or_default();
-    let accounts: String =
-        logins.iter().map(|login| format!("    {:<18} {}\n", login.address, login.password)).collect();
-    let file = config.file.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
-    let filters = match config.filters.is_empty() {
-        true => String::new(),
-        false => format!(
-            "  Filters run with all grants that need no detail. A file that is built again is loaded again:\n    \
-             postwarden --config {file} filter list\n\n"
-        ),
-    };
-    format!(
-        r#"Postwarden for development: everything on loopback, nothing leaves this machine.
-
-  mail from other servers   {mx}
-  submission (log in)       {submission}
-  console and API           http://{console}
-  data                      {data}
-
-  accounts and their passwords
-{accounts}
-  Mail comes in, as from another server:
-    swaks --server {mx} --from you@example.com --to alice@localhost --header "Subject: hello"
-
-  A user sends, with TLS and a login:
-    swaks --server {submission} --tls --auth PLAIN --auth-user alice@localhost \
-      --auth-password {password} --from alice@localhost --to bob@localhost
-
-  The same from Python, without a login:
-    python3 -c 'import smtplib; s = smtplib.SMTP("{ip}", {port}); s.sendmail("you@example.com", ["bob@localhost"], "Subject: hello\r\n\r\nhello\r\n")'
-
-  Where it lies:
-    ls {data}/mail/localhost/alice/new
-
-  Mail that a logged-in user sends to other domains is accepted and kept in the queue, where you can look at it:
-    postwarden --config {file} queue list
-
-{filters}  Why was something refused?
-    postwarden --config {file} explain "550 5.7.1 We do not relay"
-
-  Ctrl-C stops; accounts, mail and queue stay in {data}.
-"#,
-        console = running.console,
-        ip = mx.ip(),
-        port = mx.port(),
-    )
 }
