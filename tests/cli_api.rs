@@ -38,6 +38,15 @@ fn only_the_token_opens_it() {
     assert!(token.len() >= 32, "{token}");
     assert_eq!(request(&server, "GET", "/health", None, "").0, 200);
     let wrong = format!("{}x", &token[1..]);
+    // Rows, queue and filters for monitoring.
+    assert_eq!(request(&server, "GET", "/metrics", None, "").0, 401);
+    let mut client = server.connect("mx");
+    client.ehlo();
+    client.command("MAIL FROM:<x@example.org>");
+    client.command("RCPT TO:<y@elsewhere.example>");
+    let (status, page) = request(&server, "GET", "/metrics", Some(&token), "");
+    assert!(status == 200 && page.contains("postwarden_answers_total{row=\"relay-denied\"} 1"), "{page}");
+    assert!(page.contains("postwarden_queue_messages 0") && page.trim_end().ends_with("# EOF"), "{page}");
     for (given, status) in [(None, 401), (Some(""), 401), (Some(wrong.as_str()), 401), (Some(token.as_str()), 200)] {
         for route in ["status", "accounts/list", "queue/list", "quarantine/list", "history/find"] {
             let (got, body) = request(&server, "POST", &format!("/api/v1/{route}"), given, "{}");

@@ -23,7 +23,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::operation::{Kind, Operation, Parts, Refused};
-use super::{accounts, filters, history, quarantine, queue, status};
+use super::{accounts, filters, history, metrics, quarantine, queue, status};
 use crate::node::Node;
 
 const CONNECTIONS_MAX: usize = 64;
@@ -72,6 +72,7 @@ fn router(door: Arc<Door>) -> Router {
         .merge(operation::<crate::explain::Explain>())
         .merge(operation::<status::Reload>())
         .merge(operation::<status::Status>())
+        .route("/metrics", get(monitored))
         .route_layer(middleware::from_fn_with_state(door.clone(), authorise))
         .route("/health", get(health))
         .fallback(nothing_here)
@@ -128,9 +129,17 @@ async fn health(State(door): State<Arc<Door>>) -> Response {
     }
 }
 
+/// With the token: names of filters and amounts of mail are nobody else's business.
+async fn monitored(State(door): State<Arc<Door>>) -> Response {
+    match metrics::page(&door.node).await {
+        Ok(page) => (StatusCode::OK, [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], page).into_response(),
+        Err(refused) => refuse(&refused),
+    }
+}
+
 async fn nothing_here() -> Response {
     refuse(&Refused::not_found(
-        "there is no such route; operations are POST /api/v1/…, and GET /health tells how the server is",
+        "there is no such route; operations are POST /api/v1/…; GET /health tells how the server is, GET /metrics what it did",
     ))
 }
 

@@ -11,6 +11,7 @@ pub mod client;
 pub mod filters;
 pub mod history;
 mod http;
+mod metrics;
 pub mod operation;
 pub mod quarantine;
 pub mod queue;

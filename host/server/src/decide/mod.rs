@@ -22,6 +22,7 @@ mod sender;
 mod sender_login;
 mod size;
 mod space;
+pub mod tally;
 #[cfg(test)]
 pub(crate) mod tests;
 mod verify;
@@ -41,6 +42,7 @@ pub use size::announced as announced_size;
 pub struct Memory {
     refusals: budget::Budget,
     free: space::Free,
+    pub tally: tally::Tally,
 }
 
 /// What a policy says: nothing, or why not.
@@ -56,7 +58,9 @@ pub async fn decide(
     draft: &mut Option<Draft>,
     question: Question,
 ) -> Answer {
-    decide_at(Asked::new(node, facts, transaction, node.now()), filtered, draft, question).await
+    let answer = decide_at(Asked::new(node, facts, transaction, node.now()), filtered, draft, question).await;
+    node.decisions.tally.note(&answer);
+    answer
 }
 
 async fn decide_at(
