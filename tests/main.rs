@@ -20,6 +20,7 @@ mod durable;
 mod filters;
 mod filters_live;
 mod kill;
+mod learn;
 mod lifecycle;
 mod logs;
 mod postfix;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use postwarden_store::{Backend, Opened};
+use postwarden_store::{Backend, Ids, Opened, Store};
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -95,10 +95,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let node = Node::new(config, store, ids)?;
     let config = node.config.load_full();
     // Before the first client: no mail passes unfiltered because a filter was still loading.
-    match node.manager.prepare(&node.filters, &config, true).await {
-        Ok(prepared) => node.manager.commit(&node.filters, prepared, "start"),
-        Err(errors) => anyhow::bail!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
-    }
+    load_filters(&node).await?;
     let addresses = match node.listeners.apply(&node, &config).await {
         Ok(addresses) => addresses,
         Err(errors) => anyhow::bail!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
@@ -114,6 +111,22 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         async move { node.tls.watch(stop).await }
     });
     Ok(Running { node, addresses, console: console_address, background, stop })
+}
+
+/// A node that nobody can reach, with the filters that keep state: a command teaches them where no server runs.
+pub async fn for_learning(mut config: Config, store: Arc<dyn Store>, ids: Ids) -> anyhow::Result<Arc<Node>> {
+    config.filters.retain(|filter| filter.grants.state.is_some());
+    let node = Node::new(config, store, ids)?;
+    load_filters(&node).await?;
+    Ok(node)
+}
+
+async fn load_filters(node: &Node) -> anyhow::Result<()> {
+    match node.manager.prepare(&node.filters, &node.config.load_full(), true).await {
+        Ok(prepared) => node.manager.commit(&node.filters, prepared, "start"),
+        Err(errors) => anyhow::bail!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+    }
+    Ok(())
 }
 
 /// Reads the configuration file again. A file with an error changes nothing. Returns warnings, or all errors.

@@ -23,11 +23,10 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::operation::{Kind, Operation, Parts, Refused};
-use super::{accounts, filters, history, metrics, quarantine, queue, status};
+use super::{accounts, filters, history, learn, lessons, metrics, quarantine, queue, status};
 use crate::node::Node;
 
 const CONNECTIONS_MAX: usize = 64;
-const REQUEST_BYTES_MAX: usize = 1 << 20;
 /// An operation that takes longer is given up; what it has committed stands.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 /// A connection on which nothing is read or written for so long is closed.
@@ -69,6 +68,9 @@ fn router(door: Arc<Door>) -> Router {
         .merge(operation::<filters::PromoteCanary>())
         .merge(operation::<filters::DropCanary>())
         .merge(operation::<filters::FilterHistory>())
+        .merge(operation::<learn::Learn>())
+        .merge(operation::<lessons::CountLessons>())
+        .merge(operation::<quarantine::LearnHeld>())
         .merge(operation::<crate::explain::Explain>())
         .merge(operation::<status::Reload>())
         .merge(operation::<status::Status>())
@@ -76,13 +78,13 @@ fn router(door: Arc<Door>) -> Router {
         .route_layer(middleware::from_fn_with_state(door.clone(), authorise))
         .route("/health", get(health))
         .fallback(nothing_here)
-        .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .with_state(door)
 }
 
 /// `POST /api/v1/ROUTE` with the operation's JSON.
 fn operation<O: Operation>() -> Router<Arc<Door>> {
-    Router::new().route(&format!("/api/v1/{}", O::ROUTE), post(run::<O>))
+    let limit = DefaultBodyLimit::max(O::REQUEST_BYTES_MAX);
+    Router::new().route(&format!("/api/v1/{}", O::ROUTE), post(run::<O>).layer(limit))
 }
 
 async fn run<O: Operation>(State(door): State<Arc<Door>>, body: Bytes) -> Response {

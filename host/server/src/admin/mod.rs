@@ -11,6 +11,8 @@ pub mod client;
 pub mod filters;
 pub mod history;
 mod http;
+pub mod learn;
+pub mod lessons;
 mod metrics;
 pub mod operation;
 pub mod quarantine;

@@ -46,6 +46,8 @@ pub trait Operation: Serialize + DeserializeOwned + Send + 'static {
     const ROUTE: &'static str;
     /// Whether it changes anything; such operations are logged.
     const CHANGES: bool = false;
+    /// Bytes of its JSON.
+    const REQUEST_BYTES_MAX: usize = 1 << 20;
 
     fn run(self, parts: &Parts<'_>) -> impl Future<Output = Result<Self::Reply, Refused>> + Send;
 }

@@ -3,10 +3,13 @@
 use postwarden_store::{HistoryRecord, HoldReason, Id};
 use serde::{Deserialize, Serialize};
 
-use super::operation::{Operation, Parts, Refused};
+use super::learn::{Class, Learned, teach};
+use super::operation::{Kind, Operation, Parts, Refused};
 use super::queue::{MessagePage, MessageView, parse_id};
 
 const PAGE: usize = 200;
+/// Bytes of a held message that is learned.
+const MESSAGE_BYTES_MAX: u64 = 100 << 20;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -64,6 +67,37 @@ impl Operation for DeleteHeld {
         parts.store.delete(parse_id(&self.id)?).await?;
         parts.store.note(removed(parts, &message, "deleted from quarantine by an operator")).await?;
         Ok(message)
+    }
+}
+
+/// What it is, on an operator's word, for the filters that learn. It stays held.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LearnHeld {
+    pub id: String,
+    pub class: Class,
+}
+
+impl Operation for LearnHeld {
+    type Reply = Learned;
+    const ROUTE: &'static str = "quarantine/learn";
+    const CHANGES: bool = true;
+
+    async fn run(self, parts: &Parts<'_>) -> Result<Learned, Refused> {
+        held(parts, &self.id).await?;
+        let node = parts.node.ok_or_else(super::status::no_server)?;
+        let (trace, mut body) = parts.store.content(parse_id(&self.id)?).await?;
+        if body.size() > MESSAGE_BYTES_MAX {
+            let text = format!("{} is larger than {} MiB: no filter learns that", self.id, MESSAGE_BYTES_MAX >> 20);
+            return Err(Refused::new(Kind::Refused, text));
+        }
+        // As the filters saw it: without the trace fields that were written afterwards.
+        drop(trace);
+        let mut message = Vec::new();
+        while let Some(chunk) = body.next().await? {
+            message.extend(chunk);
+        }
+        teach(node, vec![message], self.class, false).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use postwarden_store::{Accounts, Store};
+use postwarden_store::{Accounts, Opened, Store};
 
 use super::failure::Failure;
 use super::output::note;
@@ -11,6 +11,7 @@ use crate::admin::client::Client;
 use crate::admin::operation::{Operation, Parts};
 use crate::config::read::Loaded;
 use crate::config::{AccountsBackend, Config, StoreBackend, read};
+use crate::node::Node;
 
 /// Places of the configuration file, in the order they are tried.
 const PLACES: &[&str] = &["postwarden.toml", "/etc/postwarden/postwarden.toml"];
@@ -25,6 +26,8 @@ pub(super) struct Direct {
     config: Arc<Config>,
     store: Arc<dyn Store>,
     accounts: Arc<dyn Accounts + Send + Sync>,
+    /// With the filters that learn, where a command asked for them.
+    node: Option<Arc<Node>>,
 }
 
 impl Connection {
@@ -36,7 +39,16 @@ impl Connection {
     pub(super) fn to(config: Config) -> Result<Self, Failure> {
         match Client::connect(&config)? {
             Some(client) => Ok(Self::Server(client)),
-            None => Self::direct(config),
+            None => Self::direct(config, false),
+        }
+    }
+
+    /// As [`Connection::open`]; where no server runs, the filters that learn are loaded here.
+    pub(super) fn with_learners(file: Option<&Path>) -> Result<Self, Failure> {
+        let config = load(file)?.config;
+        match Client::connect(&config)? {
+            Some(client) => Ok(Self::Server(client)),
+            None => Self::direct(config, true),
         }
     }
 
@@ -52,9 +64,9 @@ impl Connection {
         }
     }
 
-    fn direct(config: Config) -> Result<Self, Failure> {
+    fn direct(config: Config, learners: bool) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let store = runtime.block_on(open_store(&config)).map_err(|error| {
+        let Opened { store, ids } = runtime.block_on(open_store(&config)).map_err(|error| {
             Failure::refused(format!(
                 "no server answers at {} (admin.bind), and the store cannot be opened: {error:#}",
                 config.admin.bind
@@ -65,7 +77,9 @@ impl Connection {
             AccountsBackend::File => Arc::new(crate::accounts_file::AccountsFile::open(&config)?),
         };
         note(format!("no server answers at {}: working on the store itself", config.admin.bind));
-        Ok(Self::Direct(Box::new(Direct { runtime, config: Arc::new(config), store, accounts })))
+        let learning = crate::server::for_learning(config.clone(), store.clone(), ids);
+        let node = if learners { Some(runtime.block_on(learning)?) } else { None };
+        Ok(Self::Direct(Box::new(Direct { runtime, config: Arc::new(config), store, accounts, node })))
     }
 
     pub(super) fn call<O: Operation>(&self, operation: O) -> Result<O::Reply, Failure> {
@@ -76,7 +90,7 @@ impl Connection {
                     config: direct.config.clone(),
                     store: direct.store.as_ref(),
                     accounts: direct.accounts.as_ref(),
-                    node: None,
+                    node: direct.node.as_ref(),
                     now: crate::node::now(),
                 };
                 Ok(direct.runtime.block_on(operation.run(&parts))?)
@@ -109,7 +123,7 @@ pub(super) fn load(given: Option<&Path>) -> Result<Loaded, Failure> {
 
 /// The store itself; refused where a server owns it, or where its files belong to another user:
 /// what this command wrote could not be read by the server then.
-async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+async fn open_store(config: &Config) -> anyhow::Result<Opened> {
     use std::os::unix::fs::MetadataExt;
     let me = rustix::process::geteuid().as_raw();
     if config.store == StoreBackend::Sqlite
@@ -120,5 +134,5 @@ async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
         let folder = config.data_dir.display();
         anyhow::bail!("{folder} belongs to user {owner}: run this command as that user (sudo -u '#{owner}' …)");
     }
-    Ok(crate::server::open_store(config).await?.store)
+    crate::server::open_store(config).await
 }

@@ -18,6 +18,7 @@ mod quarantine;
 mod queue;
 mod reload;
 mod serve;
+mod spam;
 mod status;
 
 use std::path::PathBuf;
@@ -79,6 +80,8 @@ enum Command {
     History(history::Command),
     /// Messages held back by a filter
     Quarantine(quarantine::Command),
+    /// The spam filter's memory: learn sorted mail, and what it has learned
+    Spam(spam::Command),
     /// The filters of a running server: list, show, reload, rollback, history, promote, drop
     Filter(filter::Command),
     /// What a reply, a log line or a bounce means here, and what to change; or what became of a message
@@ -111,6 +114,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitCode, Failure> {
         Command::Queue(command) => command.run(config, out),
         Command::History(command) => command.run(config, out),
         Command::Quarantine(command) => command.run(config, out),
+        Command::Spam(command) => command.run(config, out),
         Command::Filter(command) => command.run(config, out),
         Command::Explain(command) => command.run(config, out),
         Command::Completions(command) => command.run(),

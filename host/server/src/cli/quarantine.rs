@@ -9,7 +9,8 @@ use postwarden_store::HoldReason;
 use super::connection::Connection;
 use super::failure::Failure;
 use super::output::{Output, age, note, sender, time};
-use crate::admin::quarantine::{DeleteHeld, ListHeld, ReleaseHeld};
+use crate::admin::learn::Class;
+use crate::admin::quarantine::{DeleteHeld, LearnHeld, ListHeld, ReleaseHeld};
 use crate::admin::queue::{MessageView, ShowMessage};
 use crate::config::units;
 
@@ -35,12 +36,26 @@ enum Action {
     },
     /// Let messages go to their recipients
     Release {
+        /// Teach the filters that learn: these are ham
+        #[arg(long)]
+        learn: bool,
+        /// Ids of held messages
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+    /// Teach the filters that learn what messages are; they stay held
+    Learn {
+        /// What they are
+        class: super::spam::Kind,
         /// Ids of held messages
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
     /// Delete messages for good; nobody is told
     Delete {
+        /// Teach the filters that learn: these are spam
+        #[arg(long)]
+        learn: bool,
         /// Ids of held messages
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
@@ -49,17 +64,43 @@ enum Action {
 
 impl Command {
     pub(super) fn run(self, config: Option<&Path>, out: &mut Output) -> Result<ExitCode, Failure> {
-        let connection = Connection::open(config)?;
+        let teaches = matches!(
+            self.action,
+            Action::Learn { .. } | Action::Release { learn: true, .. } | Action::Delete { learn: true, .. }
+        );
+        let connection = if teaches { Connection::with_learners(config)? } else { Connection::open(config)? };
         match self.action {
             Action::List { reason } => list(&connection, out, reason.as_deref()),
             Action::Show { id } => super::queue::show(out, &connection.call(ShowMessage { id })?),
-            Action::Release { ids } => {
-                each(&connection, out, ids, "released", |connection, id| connection.call(ReleaseHeld { id }))
-            }
-            Action::Delete { ids } => {
-                each(&connection, out, ids, "deleted", |connection, id| connection.call(DeleteHeld { id }))
+            Action::Release { ids, learn } => each(&connection, out, ids, "released", |connection, id| {
+                if learn {
+                    teach(connection, &id, Class::Ham)?;
+                }
+                connection.call(ReleaseHeld { id })
+            }),
+            Action::Delete { ids, learn } => each(&connection, out, ids, "deleted", |connection, id| {
+                if learn {
+                    teach(connection, &id, Class::Spam)?;
+                }
+                connection.call(DeleteHeld { id })
+            }),
+            Action::Learn { class, ids } => {
+                let class = Class::from(class);
+                each(&connection, out, ids, &format!("learned as {}", class.name()), |connection, id| {
+                    teach(connection, &id, class)?;
+                    Ok(connection.call(ShowMessage { id })?.message)
+                })
             }
         }
+    }
+}
+
+/// A filter that does not take it is an error: nothing else happens to the message then.
+fn teach(connection: &Connection, id: &str, class: Class) -> Result<(), Failure> {
+    let learned = connection.call(LearnHeld { id: id.to_owned(), class })?;
+    match learned.problems.first() {
+        Some(problem) => Err(Failure::refused(format!("{id}: {}: {}", problem.filter, problem.why))),
+        None => Ok(()),
     }
 }
 

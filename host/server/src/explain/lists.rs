@@ -67,11 +67,12 @@ fn question(remote: IpAddr, sender: &str, recipient: &str, now: i64) -> Call {
     let transaction = Transaction { id: "explain".to_owned(), sender: sender.to_owned(), ..Transaction::default() };
     Call {
         hook: Hook::Recipient,
-        session: Arc::new(session),
+        session: Some(Arc::new(session)),
         transaction: Some(Arc::new(transaction)),
         recipient: Some(Recipient { address: recipient.to_owned(), parameters: Vec::new() }),
         message: None,
         outcome: None,
+        class: None,
         score: 0.0,
         notes: BTreeMap::new(),
         time: u64::try_from(now).unwrap_or(0),

@@ -50,7 +50,7 @@ pub fn bucket_bytes(component: &str) -> u64 {
 /// What a built-in filter imports and can do without: it says itself which setting needs which grant.
 pub fn builtin_optional(name: &str) -> &'static [&'static str] {
     match name {
-        "access" => &["dns", "state"],
+        "access" | "spam" => &["dns", "state"],
         _ => &[],
     }
 }

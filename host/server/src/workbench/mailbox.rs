@@ -22,6 +22,14 @@ pub struct Letter {
     pub sender: Option<String>,
 }
 
+impl Letter {
+    /// Begins with a header field (RFC 5322 section 2.2): what does not is some other kind of file.
+    pub fn is_message(&self) -> bool {
+        let name = self.bytes.iter().take_while(|byte| byte.is_ascii_graphic() && **byte != b':').count();
+        name > 0 && self.bytes.get(name) == Some(&b':')
+    }
+}
+
 /// All messages of these files and folders, in their order. An error names the file; the next messages follow it.
 pub fn letters(paths: &[PathBuf]) -> Letters {
     let pending = paths.iter().rev().map(|path| (path.clone(), 0)).collect();
@@ -94,7 +102,8 @@ impl Letters {
     }
 }
 
-/// What is in a folder, sorted: of a Maildir `new` and `cur`, of others all but hidden files and `.toml`.
+/// What is in a folder, sorted: of a Maildir `new` and `cur`, of others all but hidden files and `.toml`, and links to
+/// folders, which could lead back here.
 fn list(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let maildir = [folder.join("new"), folder.join("cur")];
     if maildir.iter().all(|folder| folder.is_dir()) {
@@ -102,7 +111,11 @@ fn list(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     }
     let mut inside = Vec::new();
     for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_symlink() && path.is_dir() {
+            continue;
+        }
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if !hidden && path.extension().is_none_or(|ending| ending != "toml") {
             inside.push(path);
@@ -120,12 +133,13 @@ impl Mbox {
         let (mut empty_before, mut too_large) = (false, false);
         loop {
             let mut line = Vec::new();
-            match self.reader.read_until(b'\n', &mut line) {
+            let most = u64::try_from(MESSAGE_BYTES_MAX).unwrap_or(u64::MAX);
+            match self.reader.by_ref().take(most).read_until(b'\n', &mut line) {
                 Ok(0) => break,
                 Ok(_) => {}
                 Err(error) => return Some(Err(format!("{}: {error}", self.file.display()))),
             }
-            if empty_before && line.starts_with(b"From ") {
+            if empty_before && begins_message(&line) {
                 self.next = Some(line);
                 break;
             }
@@ -154,6 +168,14 @@ impl Mbox {
         let sender = words.split_whitespace().nth(1).filter(|word| word.contains('@')).map(str::to_owned);
         Some(Ok(Letter { name, file: self.file.clone(), bytes: smtp_lines(&bytes), sender }))
     }
+}
+
+/// `From sender Mon Jan …`: a sentence in a text has no weekday there.
+fn begins_message(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"From ") else { return false };
+    let third = rest.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).nth(1);
+    let days: [&[u8]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
+    third.is_some_and(|word| days.contains(&word.strip_suffix(b",").unwrap_or(word)))
 }
 
 /// CRLF where a file has LF.
@@ -202,6 +224,31 @@ mod tests {
     }
 
     #[test]
+    fn a_sentence_begins_no_message_and_a_hostile_mbox_is_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("box");
+        let count = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            letters(std::slice::from_ref(&file)).map(Result::unwrap).count()
+        };
+        assert_eq!(count("From a@b Mon Jan 1\nSubject: 1\n\nhello\n\nFrom here on it is text\n"), 1);
+        assert_eq!(count("From - Mon Jan 1\n\nFrom - Tue, Jan 2\n\nFrom \n\nFrom x\n\n\n"), 2);
+        for odd in ["From ", "From x", "From x\n", "From x\n\n", "From x\n\n\nFrom y Mon", "From x\nFrom y Mon\n"] {
+            assert!((1..=2).contains(&count(odd)), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn what_begins_with_no_field_is_no_message() {
+        let is_message = |text: &str| {
+            let (name, file) = (String::new(), PathBuf::new());
+            Letter { name, file, bytes: text.as_bytes().to_vec(), sender: None }.is_message()
+        };
+        assert!(is_message("Subject: x\r\n\r\n") && is_message("X-Odd!#:"));
+        assert!(!is_message("") && !is_message(": x") && !is_message("mv 1 2\n") && !is_message("\u{0}PNG:"));
+    }
+
+    #[test]
     fn folders_are_read_in_order_and_a_maildir_without_tmp() {
         let folder = tempfile::tempdir().unwrap();
         let put = |name: &str, text: &str| {
@@ -215,6 +262,7 @@ mod tests {
         let (b, a) = (put("plain/b.eml", "Subject: b\n\n"), put("plain/below/a.eml", "Subject: a\r\n\r\n"));
         let (new, cur) = (put("maildir/new/2", "Subject: n\n"), put("maildir/cur/1:2,S", "Subject: c\n"));
         put("maildir/tmp/3", "Subject: t\n");
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("plain/loop")).unwrap();
         let expected =
             [(b, "Subject: b\r\n\r\n"), (a, "Subject: a\r\n\r\n"), (new, "Subject: n\r\n"), (cur, "Subject: c\r\n")];
         let expected: Vec<_> = expected.map(|(name, text)| (name, text.to_owned())).into();
