@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Result, UpdateDeadline};
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::assets::Assets;
@@ -25,6 +26,9 @@ use crate::verdict::{Edit, Score};
 /// and what it has learned.
 const CONFIGURE_PIECE_BYTES_MAX: usize = 64 << 20;
 
+/// Bytes of standard error that are kept; a guest that writes more is told that it is closed.
+const STDERR_BYTES_MAX: usize = 16 << 10;
+
 /// What all instances of one filter version share.
 pub(crate) struct Shared {
     pub(crate) name: String,
@@ -38,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) table: ResourceTable,
     /// Made at the first WASI call: a filter that makes none pays nothing.
     wasi: Option<Box<WasiCtx>>,
+    /// What the guest writes to standard error: the last words of most language runtimes.
+    stderr: Option<MemoryOutputPipe>,
     pub(crate) shared: Arc<Shared>,
     /// None during `configure`.
     pub(crate) call: Option<Call>,
@@ -105,6 +111,7 @@ impl Context {
         Self {
             table,
             wasi: None,
+            stderr: None,
             shared,
             call,
             staged: Staged::default(),
@@ -147,6 +154,12 @@ impl Context {
             return Err(stop(Cause::HostCalls, format!("more than {} host calls", self.shared.limits.host_calls)));
         }
         Ok(())
+    }
+
+    /// What the guest has written to standard error.
+    pub(crate) fn said(&mut self) -> String {
+        let written = self.stderr.take().map(|pipe| pipe.contents());
+        written.map(|bytes| String::from_utf8_lossy(&bytes).trim_end().to_owned()).unwrap_or_default()
     }
 
     pub(crate) fn time_left(&self) -> Duration {
@@ -242,6 +255,7 @@ impl WasiView for Context {
         let ctx = self.wasi.get_or_insert_with(|| {
             let mut builder = WasiCtxBuilder::new();
             builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+            builder.stderr(self.stderr.insert(MemoryOutputPipe::new(STDERR_BYTES_MAX)).clone());
             Box::new(builder.build())
         });
         WasiCtxView { ctx, table: &mut self.table }

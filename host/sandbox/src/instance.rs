@@ -133,6 +133,7 @@ impl Loaded {
             Ok(Err(Ended::Configure(why))) => Err((Cause::Configure, why)),
             Err(_) => Err((Cause::Deadline, format!("after {limit:?}"))),
         };
+        store.data_mut().keep_stderr();
         let last = store.data().last_call;
         let host_calls = store.data().host_calls;
         let staged = std::mem::take(&mut store.data_mut().staged);

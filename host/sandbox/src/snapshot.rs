@@ -83,7 +83,12 @@ pub(crate) async fn configure(
         Ok(Ok(Err(problems))) => {
             Err(LoadError::Settings(problems.into_iter().map(|problem| (problem.path, problem.message)).collect()))
         }
-        Ok(Err(error)) => Err(LoadError::Start(cause_of(&error, store))),
+        Ok(Err(error)) => {
+            let (cause, detail) = cause_of(&error, store);
+            let said = store.data_mut().said();
+            let said = if said.is_empty() { said } else { format!("; it wrote: {said}") };
+            Err(LoadError::Start((cause, format!("{detail}{said}"))))
+        }
         Err(_) => Err(LoadError::Start((Cause::Deadline, format!("configure took longer than {limit:?}")))),
     }
 }

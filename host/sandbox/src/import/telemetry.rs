@@ -14,19 +14,7 @@ const COUNTER_NAME_BYTES_MAX: usize = 64;
 impl wit::Host for Context {
     fn log(&mut self, level: wit::Level, message: String, fields: Vec<(String, String)>) -> Result<()> {
         self.enter("telemetry.log")?;
-        let bytes = fields
-            .iter()
-            .map(|(name, value)| name.len().saturating_add(value.len()))
-            .fold(message.len(), usize::saturating_add);
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let sum = self.staged.log_bytes.saturating_add(bytes);
-        let lines = u32::try_from(self.staged.log.len()).unwrap_or(u32::MAX);
-        if lines >= self.shared.limits.log_lines || sum > self.shared.limits.log_bytes {
-            self.staged.log_dropped = self.staged.log_dropped.saturating_add(1);
-            return Ok(());
-        }
-        self.staged.log_bytes = sum;
-        self.staged.log.push(LogLine { level: of(level), message, fields });
+        self.keep(LogLine { level: of(level), message, fields });
         Ok(())
     }
 
@@ -54,6 +42,32 @@ impl wit::Host for Context {
             counters.push((name, delta));
         }
         Ok(())
+    }
+}
+
+impl Context {
+    /// A line of the log, within its budgets.
+    pub(crate) fn keep(&mut self, line: LogLine) {
+        let bytes = line
+            .fields
+            .iter()
+            .map(|(name, value)| name.len().saturating_add(value.len()))
+            .fold(line.message.len(), usize::saturating_add);
+        let sum = self.staged.log_bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        let lines = u32::try_from(self.staged.log.len()).unwrap_or(u32::MAX);
+        if lines >= self.shared.limits.log_lines || sum > self.shared.limits.log_bytes {
+            self.staged.log_dropped = self.staged.log_dropped.saturating_add(1);
+            return;
+        }
+        self.staged.log_bytes = sum;
+        self.staged.log.push(line);
+    }
+
+    /// What the guest has written to standard error, as lines of its log.
+    pub(crate) fn keep_stderr(&mut self) {
+        for line in self.said().lines() {
+            self.keep(LogLine { level: Level::Error, message: line.to_owned(), fields: Vec::new() });
+        }
     }
 }
 

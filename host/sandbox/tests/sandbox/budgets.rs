@@ -65,7 +65,10 @@ async fn endless_recursion_is_contained() {
 #[tokio::test]
 async fn traps_and_panics_are_contained() {
     for action in ["trap", "panic", "wild", "lie"] {
-        ends_with(action, Cause::Trap).await;
+        let evaluation = ends_with(action, Cause::Trap).await;
+        // Last words on standard error are lines of the log.
+        let said = lines(&evaluation).iter().any(|line| line.contains("a filter panics"));
+        assert_eq!(said, action == "panic", "{:?}", evaluation.log);
     }
 }
 

@@ -29,6 +29,7 @@ async fn refused_settings_say_where() {
 async fn a_panic_while_it_is_configured_is_an_error() {
     let said = refusal(source(json!({ "configure": [["panic"]] }))).await;
     assert!(said.starts_with("it fails while it is configured (trap)"), "{said}");
+    assert!(said.contains("it wrote: ") && said.contains("a filter panics"), "{said}");
 }
 
 #[tokio::test]
