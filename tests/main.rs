@@ -8,6 +8,7 @@
 mod harness;
 
 mod access;
+mod authors;
 mod capacity;
 mod cli;
 mod cli_api;

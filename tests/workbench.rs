@@ -2,15 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::process::{run, said};
+use crate::harness::Server;
+use crate::harness::process::{run_within, said};
 use crate::harness::server::BINARY;
 
 const PUPPET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/frozen/0.1/puppet.wasm");
 const GRANTS: &[&str] = &["--grant", "dns", "--grant", "state", "--grant", "edit", "--grant", "connect=127.0.0.1:1"];
+
+/// A compiler that builds its C library first, an interpreter that is compiled, beside other tests.
+const BUILD_MAX: Duration = Duration::from_secs(600);
 
 /// A folder to work in.
 pub struct Bench(pub TempDir);
@@ -51,7 +56,7 @@ pub fn filter(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(BINARY);
     command.arg("filter").args(arguments).current_dir(folder);
     command.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache")).env_remove("POSTWARDEN_CONFIG");
-    run(command, b"")
+    run_within(BUILD_MAX, command, b"")
 }
 
 #[test]
@@ -138,4 +143,30 @@ fn what_does_not_load_says_what_to_do() {
     bench.put("mail.toml", "form = 'eve@example.org'");
     let misspelt = bench.refused(&[&["run", PUPPET, "mail.eml"], GRANTS].concat());
     assert!(misspelt.contains("mail.toml") && misspelt.contains("form"), "{misspelt}");
+}
+
+#[test]
+fn a_candidate_is_compared_over_files_and_over_held_mail() {
+    let bench = Bench::new();
+    bench.put("mail.eml", "Subject: a\n\nhello\n");
+    bench.put("mail.toml", "client = '192.0.2.9'\n");
+    bench.put("black.txt", "i:192.0.2.9\n");
+    let grants = "grants = ['dns', 'state', { connect = ['127.0.0.1:1'] }]";
+    let config = "hostname = 'mx.example.com'\n[[filter]]\nname = 'lists'\ncomponent = 'builtin:access'\n";
+    bench.put("postwarden.toml", &format!("{config}{grants}\nsettings = {{ black = 'black.txt' }}\n"));
+    let differ = bench.run(&["replay", "lists", PUPPET, "mail.eml"]);
+    let told = said(&differ);
+    assert_eq!(differ.status.code(), Some(1), "{told}");
+    for piece in ["- mail.eml: reject (access)", "+ mail.eml: pass", "1 message: 0 as before, 1 differ"] {
+        assert!(told.contains(piece), "{piece}: {told}");
+    }
+
+    let filter =
+        format!("[[filter]]\nname = 'holds'\ncomponent = '{PUPPET}'\n{grants}\ndeadline = '20s'\ncpu = '20s'\n");
+    let server = Server::start(&format!("{filter}settings = {{ on-message = [['quarantine', 'content']] }}\n"));
+    let mut client = server.connect("mx");
+    client.ehlo();
+    assert_eq!(client.message("eve@example.org", "alice@example.com", "Subject: held\r\n\r\n").code, 250);
+    let same = server.cli_ok(&["filter", "replay", "holds", PUPPET, "--since", "1d"]);
+    assert!(same.contains("1 message: 1 as before, 0 differ"), "{same}");
 }

@@ -1,4 +1,4 @@
-//! Builds the test filters.
+//! Builds the test filters and the examples in Rust.
 
 use std::path::Path;
 
@@ -13,8 +13,10 @@ fn main() -> Result<(), String> {
         here.join("../../guest-sdk"),
         here.join("../../wit"),
     ];
+    let examples = here.join("../../filters/examples");
     let watched: Vec<&Path> = watched.iter().map(AsRef::as_ref).collect();
     let folder = postwarden_guest_build::build(&guests.join("Cargo.toml"), &watched)?;
+    postwarden_guest_build::build(&examples.join("Cargo.toml"), &[&examples])?;
     println!("cargo::rustc-env=GUESTS={}", folder.display());
     Ok(())
 }

@@ -68,7 +68,12 @@ impl Drop for Guard {
 }
 
 /// Runs a command to its end with this input; kills it where that takes longer than [`RUN_MAX`].
-pub fn run(mut command: Command, input: &[u8]) -> Output {
+pub fn run(command: Command, input: &[u8]) -> Output {
+    run_within(RUN_MAX, command, input)
+}
+
+/// As [`run`], with a limit of its own.
+pub fn run_within(limit: Duration, mut command: Command, input: &[u8]) -> Output {
     use std::io::Write;
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
@@ -78,7 +83,7 @@ pub fn run(mut command: Command, input: &[u8]) -> Output {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let (ended, end) = std::sync::mpsc::channel::<()>();
     let watch = std::thread::spawn(move || {
-        if end.recv_timeout(RUN_MAX) == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+        if end.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
             && let Some(pid) = pid
         {
             let _ = kill_process(pid, Signal::KILL);

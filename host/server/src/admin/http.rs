@@ -59,6 +59,7 @@ fn router(door: Arc<Door>) -> Router {
         .merge(operation::<queue::ChangeQueue>())
         .merge(operation::<history::FindHistory>())
         .merge(operation::<quarantine::ListHeld>())
+        .merge(operation::<quarantine::ReadHeld>())
         .merge(operation::<quarantine::ReleaseHeld>())
         .merge(operation::<quarantine::DeleteHeld>())
         .merge(operation::<filters::ListFilters>())

@@ -1,5 +1,7 @@
 //! Operations on held messages: quarantine and challenge.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use postwarden_store::{HistoryRecord, HoldReason, Id};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,41 @@ impl Operation for ListHeld {
         let held = parts.store.list_held(self.reason, after, PAGE).await?;
         let next = held.last().filter(|_| held.len() >= PAGE).map(|message| message.id.to_string());
         Ok(MessagePage { messages: held.iter().map(MessageView::from).collect(), next })
+    }
+}
+
+/// Bytes of a held message that are handed out; encoded, they fit into a reply.
+const CONTENT_BYTES_MAX: u64 = 32 << 20;
+
+/// Its content, for those who try filters on it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadHeld {
+    pub id: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HeldContent {
+    /// In base64, without this server's trace fields.
+    pub content: String,
+}
+
+impl Operation for ReadHeld {
+    type Reply = HeldContent;
+    const ROUTE: &'static str = "quarantine/read";
+
+    async fn run(self, parts: &Parts<'_>) -> Result<HeldContent, Refused> {
+        let message = held(parts, &self.id).await?;
+        if message.size > CONTENT_BYTES_MAX {
+            let text = format!("{} has {} bytes; at most {CONTENT_BYTES_MAX} are handed out", self.id, message.size);
+            return Err(Refused::new(Kind::Invalid, text));
+        }
+        let (_, mut body) = parts.store.content(parse_id(&self.id)?).await?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = body.next().await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(HeldContent { content: STANDARD.encode(bytes) })
     }
 }
 

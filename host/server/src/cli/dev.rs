@@ -32,9 +32,9 @@ pub(super) struct Dev {
     /// Console and API [default: 127.0.0.1:8025]
     #[arg(long, value_name = "ADDR")]
     console: Option<SocketAddr>,
-    /// Filter components to load, in this order. A file FILE.toml beside FILE.wasm may have their settings, grants and
-    /// other keys of a [[filter]]
-    #[arg(long = "filter", value_name = "FILE")]
+    /// Filter components to load, or folders of their projects, in this order. A file FILE.toml beside FILE.wasm may
+    /// have their settings, grants and other keys of a [[filter]]
+    #[arg(long = "filter", value_name = "FILE|DIR")]
     filters: Vec<PathBuf>,
 }
 

@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use postwarden_store::accounts::Entry;
 use postwarden_store::{Account, Error as StoreError};
+use postwarden_toolchain::Project;
 
 use crate::config::read;
 use crate::server::{self, Refused, Running};
-use crate::{auth, log};
+use crate::{auth, log, workbench};
 
 /// The accounts of a development server.
 pub const ACCOUNTS: [&str; 2] = ["alice@localhost", "bob@localhost"];
@@ -151,11 +152,15 @@ token-file = "admin.token"
 }
 
 /// All grants that need no further detail: what is tried here concerns nobody else. A file `FILE.toml` beside `FILE.wasm`
-/// may have settings, other grants and all else that a [[filter]] can say.
+/// may have settings, other grants and all else that a [[filter]] can say; a project's folder brings its own.
 fn filters(components: &[PathBuf]) -> anyhow::Result<String> {
     let mut text = String::new();
     for (index, component) in components.iter().enumerate() {
         let file = component.canonicalize().with_context(|| format!("--filter {}", component.display()))?;
+        if file.is_dir() {
+            text.push_str(&project(&file)?);
+            continue;
+        }
         let stem = file.file_stem().map_or_else(|| "filter".into(), |stem| stem.to_string_lossy());
         let again = components.iter().take(index).any(|other| other.file_stem() == component.file_stem());
         let name = if again { format!("{stem}-{index}") } else { stem.into_owned() };
@@ -176,6 +181,21 @@ fn beside(file: &Path) -> anyhow::Result<toml::Table> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(toml::Table::new()),
         Err(error) => Err(error).with_context(|| format!("{}", file.display())),
     }
+}
+
+/// The `[[filter]]` of a project that was built.
+fn project(folder: &Path) -> anyhow::Result<String> {
+    let project = Project::open(folder)?;
+    let component = project.component();
+    if !component.is_file() {
+        bail!("{} is not there: run \"postwarden filter build {}\" first", component.display(), folder.display());
+    }
+    let (settings, grants) = workbench::subject::project_says(&project).map_err(anyhow::Error::msg)?;
+    let filter = serde_json::json!({
+        "name": project.name, "component": component, "settings": settings,
+        "grants": grants.unwrap_or_else(|| serde_json::json!([])),
+    });
+    Ok(format!("\n{}", toml::to_string(&serde_json::json!({ "filter": [filter] }))?))
 }
 
 fn make_certificate(folder: &Path) -> anyhow::Result<()> {

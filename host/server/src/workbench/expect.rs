@@ -29,6 +29,8 @@ pub struct Expected {
     pub row: Option<String>,
     /// A piece of the reply line.
     pub reply: Option<String>,
+    /// A piece of what is said when the filter refuses its settings; all else is then not looked at.
+    pub refused: Option<String>,
     /// Name of the cause of a failed call.
     pub failure: Option<String>,
     pub score: Option<f64>,
@@ -40,6 +42,8 @@ pub struct Expected {
     pub no_headers: Vec<String>,
     /// Pieces of the message's text afterwards.
     pub body: Vec<String>,
+    /// Pieces that are in none of its texts afterwards.
+    pub no_body: Vec<String>,
     /// Changes to the envelope: `"+ bob@example.net"`, `"- eve@example.net"`.
     pub recipients: Vec<String>,
     /// Pieces of lines of the log.
@@ -101,10 +105,14 @@ impl Expected {
         for name in self.no_headers.iter().filter(|name| header::find(after, name).is_some()) {
             told.0.push(format!("header: expected no {name}, there is one"));
         }
-        if !self.body.is_empty() {
+        if !self.body.is_empty() || !self.no_body.is_empty() {
             let text = postwarden_mail::mime::Message::new(after.to_vec());
             let texts = (0..text.count_parts()).filter_map(|index| text.part_text(index).map(|text| text.to_string()));
-            told.holds("the text", self.body.iter(), &texts.collect::<Vec<_>>());
+            let texts: Vec<String> = texts.collect();
+            told.holds("the text", self.body.iter(), &texts);
+            for piece in self.no_body.iter().filter(|piece| texts.iter().any(|text| text.contains(piece.as_str()))) {
+                told.0.push(format!("the text: expected no {piece:?}, there is one"));
+            }
         }
         let changes: Vec<String> = trial.edits.iter().filter_map(envelope_change).collect();
         told.holds("changed recipients", self.recipients.iter(), &changes);

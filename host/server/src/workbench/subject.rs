@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use postwarden_sandbox::{Assets, Filter, Sandbox, SandboxSettings, Source};
 use postwarden_smtp::session::Profile;
+use postwarden_toolchain::Project;
 use serde_json::Value;
 
 use super::lent::Lent;
@@ -14,8 +15,8 @@ use crate::dns::Dns;
 
 /// Bytes of a component's file.
 const COMPONENT_BYTES_MAX: u64 = 256 << 20;
-/// Instances at one time: messages are tried one after another.
-const INSTANCES: u32 = 4;
+/// Instances at one time: messages are tried one after another, but a measurement keeps some.
+const INSTANCES: u32 = 64;
 /// What reaches nothing outside the sandbox: granted where nothing is said.
 pub const HARMLESS: &[&str] = &["state", "accept", "discard", "edit", "recipients", "custom-replies"];
 
@@ -54,6 +55,9 @@ pub struct Choice<'a> {
 impl Written {
     /// The error is for the one who typed the command.
     pub fn find(choice: Choice<'_>) -> Result<Self, String> {
+        if let Some(project) = project_in(choice.what)? {
+            return Self::of_project(&project, choice);
+        }
         let builtin = choice.what.starts_with("builtin:");
         if builtin || Path::new(choice.what).is_file() {
             return Self::of_component(&choice);
@@ -80,6 +84,33 @@ impl Written {
             filter.grants = postwarden_sandbox::Grants::read(grants).map_err(|errors| errors.join("\n"))?;
         }
         Self::with_component(config, filter)
+    }
+
+    /// With the settings and grants of its `filter.toml`.
+    fn of_project(project: &Project, choice: Choice<'_>) -> Result<Self, String> {
+        let component = project.component().display().to_string();
+        let (settings, grants) = project_says(project)?;
+        Self::of_component(&Choice {
+            what: &component,
+            settings: choice.settings.or(Some(settings)),
+            grants: choice.grants.or(grants),
+            file: None,
+            folder: &project.folder,
+        })
+    }
+
+    /// Without settings, under this name.
+    pub fn of_bytes(name: &str, component: Vec<u8>) -> Result<Self, String> {
+        let choice = Choice { what: "builtin:access", settings: None, grants: None, file: None, folder: Path::new("") };
+        let mut written = Self::of_component(&choice)?;
+        written.config.name = name.to_owned();
+        written.config.component = name.to_owned();
+        Ok(Self { component, source: name.to_owned(), ..written })
+    }
+
+    /// Another component in its place.
+    pub fn with_file(self, file: &Path) -> Result<Self, String> {
+        Ok(Self { component: component_of(file)?, source: file.display().to_string(), ..self })
     }
 
     /// As a `[[filter]]` of a configuration that has nothing else.
@@ -148,9 +179,34 @@ impl Written {
     }
 }
 
+/// The project in this folder; none: it is no folder.
+pub fn project_in(what: &str) -> Result<Option<Project>, String> {
+    match Path::new(what).is_dir() {
+        true => Project::open(Path::new(what)).map(Some).map_err(|error| format!("{error:#}")),
+        false => Ok(None),
+    }
+}
+
+/// Settings and grants of a project, as the configuration hands them on; files of grants by absolute paths.
+pub fn project_says(project: &Project) -> Result<(Value, Option<Value>), String> {
+    let said = |error: serde_json::Error| format!("{}: {error}", postwarden_toolchain::project::FILE);
+    let settings = serde_json::to_value(&project.settings).map_err(said)?;
+    let mut grants = project.grants.as_ref().map(serde_json::to_value).transpose().map_err(said)?;
+    let folder = std::path::absolute(&project.folder).unwrap_or_else(|_| project.folder.clone());
+    let tables = grants.iter_mut().filter_map(Value::as_array_mut).flatten();
+    for files in tables.filter_map(|grant| grant.get_mut("files")?.as_object_mut()) {
+        for path in files.values_mut() {
+            if let Some(text) = path.as_str() {
+                *path = folder.join(text).display().to_string().into();
+            }
+        }
+    }
+    Ok((settings, grants))
+}
+
 /// The bytes of a component's file. The error names it.
 pub fn component_of(file: &Path) -> Result<Vec<u8>, String> {
-    let said = |error: std::io::Error| format!("{}: {error}", file.display());
+    let said = |error: std::io::Error| format!("{}: {error}: build it first", file.display());
     let size = std::fs::metadata(file).map_err(said)?.len();
     if size > COMPONENT_BYTES_MAX {
         return Err(format!("{}: {size} bytes are more than {COMPONENT_BYTES_MAX}", file.display()));

@@ -1,8 +1,14 @@
 //! `postwarden filter`: those of a running server, and those somebody writes.
 
+mod bench;
+mod check;
+mod new;
+mod replay;
 mod run;
 mod standing;
+mod test;
 mod told;
+mod watch;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,6 +28,20 @@ pub(super) struct Command {
 
 #[derive(Subcommand)]
 enum Action {
+    /// Make a project: a small filter in the language you like
+    New(new::New),
+    /// Build a project's component
+    Build(new::Build),
+    /// What a component is, what it needs, and whether a server would load it
+    Check(check::Check),
+    /// Ask a filter about messages whose verdicts are known
+    Test(test::Test),
+    /// What a filter costs each message, beside one that does nothing
+    Bench(bench::Bench),
+    /// Build again at each save, and tell the verdict on a message again
+    Watch(watch::Watch),
+    /// Where a candidate and the version in the configuration differ, over held messages or files
+    Replay(replay::Replay),
     /// Try a filter on messages from files, without a server
     Run(run::Run),
     #[command(flatten)]
@@ -31,6 +51,13 @@ enum Action {
 impl Command {
     pub(super) fn run(self, config: Option<&Path>, out: &mut Output) -> Result<ExitCode, Failure> {
         match self.action {
+            Action::New(command) => command.run(out),
+            Action::Build(command) => command.run(out),
+            Action::Check(command) => command.run(config, out),
+            Action::Test(command) => command.run(config, out),
+            Action::Bench(command) => command.run(config, out),
+            Action::Watch(command) => command.run(config, out),
+            Action::Replay(command) => command.run(config, out),
             Action::Run(command) => command.run(config, out),
             Action::Standing(command) => command.run(config, out),
         }

@@ -28,6 +28,7 @@ Examples:
   postwarden filter run target/wasm32-wasip2/release/footer.wasm mail.eml
   postwarden filter run builtin:access mail.eml --settings '{\"black\": \"black.txt\"}' --client 192.0.2.9
   postwarden filter run footer.wasm Maildir/ --grant edit --settings footer.toml
+  postwarden filter run . tests/mail.eml           the project in this folder, as it was built last
   postwarden filter run spam archive.mbox --config postwarden.toml --json | jq -r .verdict
 
 A file mail.toml beside mail.eml says what the flags say, and more:
@@ -38,7 +39,7 @@ A file mail.toml beside mail.eml says what the flags say, and more:
   dns = { \"9.2.0.192.list.example A\" = \"127.0.0.2\" }
 What nobody says is taken from the message's header: Return-Path or From, Delivered-To or To.")]
 pub(super) struct Run {
-    /// A component's file, builtin:NAME, or a filter's name in the configuration
+    /// A component's file, a project's folder, builtin:NAME, or a filter's name in the configuration
     #[arg(value_name = "FILTER")]
     filter: String,
     /// Messages, mboxes, Maildirs, folders
@@ -165,7 +166,20 @@ impl Run {
 }
 
 impl AsGranted {
+    /// As it is written down.
+    pub(super) fn none() -> Self {
+        Self { settings: None, grants: Vec::new() }
+    }
+
     pub(super) fn find(&self, what: &str, config: Option<&Path>) -> Result<Written, Failure> {
+        self.find_for(what, config, &Scenario::default())
+    }
+
+    /// With the settings and grants of a test, where it has its own.
+    pub(super) fn find_for(&self, what: &str, config: Option<&Path>, test: &Scenario) -> Result<Written, Failure> {
+        let own = |error: serde_json::Error| Failure::usage(error.to_string());
+        let own_settings = test.settings.as_ref().map(serde_json::to_value).transpose().map_err(own)?;
+        let own_grants = test.grants.as_ref().map(serde_json::to_value).transpose().map_err(own)?;
         let (settings, folder) = match &self.settings {
             Some(text) => read_settings(text).map_err(Failure::usage)?,
             None => (None, PathBuf::new()),
@@ -175,6 +189,7 @@ impl AsGranted {
             false => Some(self.grants.iter().map(|text| grant(text)).collect::<Result<Value, _>>()?),
         };
         let file = connection::find(config).ok();
+        let (settings, grants) = (own_settings.or(settings), own_grants.or(grants));
         let choice = Choice { what, settings, grants, file: file.as_deref(), folder: &folder };
         Written::find(choice).map_err(Failure::usage)
     }

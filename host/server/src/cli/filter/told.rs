@@ -12,6 +12,7 @@ use crate::cli::output::{counted, safe};
 use crate::filters::stats::{microseconds, word};
 use crate::workbench::expect::envelope_change;
 use crate::workbench::mailbox::Letter;
+use crate::workbench::measure::percentile;
 use crate::workbench::subject::Subject;
 use crate::workbench::trial::{Step, Trial};
 
@@ -179,15 +180,7 @@ impl Sums {
     pub(super) fn told(mut self) -> String {
         let each: Vec<String> = self.verdicts.iter().map(|(word, count)| format!("{count} {word}")).collect();
         let count = counted(u64::try_from(self.count()).unwrap_or(u64::MAX), "message");
-        let (half, most) = (self.percentile(50), self.percentile(99));
+        let [half, most] = [50, 99].map(|of| percentile(&mut self.microseconds, of));
         format!("{count}: {}; p50 {half} µs, p99 {most} µs", each.join(", "))
-    }
-
-    /// At most this many microseconds in so many of a hundred messages.
-    fn percentile(&mut self, of: usize) -> u32 {
-        self.microseconds.sort_unstable();
-        let last = self.microseconds.len().saturating_sub(1);
-        let at = self.microseconds.len().saturating_mul(of).div_ceil(100).saturating_sub(1).min(last);
-        self.microseconds.get(at).copied().unwrap_or(0)
     }
 }
