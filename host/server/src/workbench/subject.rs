@@ -7,6 +7,7 @@ use std::sync::Arc;
 use postwarden_sandbox::{Assets, Filter, Sandbox, SandboxSettings, Source};
 use postwarden_smtp::session::Profile;
 use postwarden_toolchain::Project;
+use postwarden_toolchain::project::FILE;
 use serde_json::Value;
 
 use super::lent::Lent;
@@ -179,17 +180,19 @@ impl Written {
     }
 }
 
-/// The project in this folder; none: it is no folder.
+/// The project in this folder; none: it is no folder, or one that only shares its name with a filter.
 pub fn project_in(what: &str) -> Result<Option<Project>, String> {
-    match Path::new(what).is_dir() {
-        true => Project::open(Path::new(what)).map(Some).map_err(|error| format!("{error:#}")),
+    let folder = Path::new(what);
+    let meant = folder.join(FILE).is_file() || what == "." || what.contains('/');
+    match folder.is_dir() && meant {
+        true => Project::open(folder).map(Some).map_err(|error| format!("{error:#}")),
         false => Ok(None),
     }
 }
 
 /// Settings and grants of a project, as the configuration hands them on; files of grants by absolute paths.
 pub fn project_says(project: &Project) -> Result<(Value, Option<Value>), String> {
-    let said = |error: serde_json::Error| format!("{}: {error}", postwarden_toolchain::project::FILE);
+    let said = |error: serde_json::Error| format!("{FILE}: {error}");
     let settings = serde_json::to_value(&project.settings).map_err(said)?;
     let mut grants = project.grants.as_ref().map(serde_json::to_value).transpose().map_err(said)?;
     let folder = std::path::absolute(&project.folder).unwrap_or_else(|_| project.folder.clone());
