@@ -72,6 +72,9 @@ async fn start(options: &Options) -> anyhow::Result<(Running, Vec<Login>)> {
         .with_context(|| format!("{} cannot be written", file.display()))?;
     let read::Loaded { config, .. } = read::load(&file).map_err(Refused)?;
     log::init(&config.log)?;
+    if !data.join("filters").exists() {
+        eprintln!("postwarden: the first start compiles the stock filters, which takes some seconds");
+    }
     let running = server::start(config).await?;
     let logins = make_accounts(&running, &data.join("dev-accounts.txt")).await?;
     Ok((running, logins))
