@@ -158,6 +158,10 @@ pub enum Outcome {
     },
     /// Not tried: as it was, the attempt does not count.
     Release,
+    /// Not tried, for want of room: due again then; the attempt does not count.
+    Later {
+        due: Timestamp,
+    },
     Hold {
         error: String,
     },

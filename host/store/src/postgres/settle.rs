@@ -70,6 +70,7 @@ async fn keep(transaction: &Transaction<'_>, node: &str, id: Id, position: i64, 
         match outcome {
             Outcome::Retry { due, error, warned } => (None, Some(*due), Some(plain(error)), Some(*warned), 1),
             Outcome::Hold { error } => (Some(crate::codes::HELD), None, Some(plain(error)), None, 0),
+            Outcome::Later { due } => (None, Some(*due), None, None, 0),
             Outcome::Release | Outcome::Done => (None, None, None, None, 0),
         };
     let sql = "update recipient set state = coalesce($4, state), due = coalesce($5, due), \

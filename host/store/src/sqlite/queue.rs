@@ -293,6 +293,10 @@ fn settle(database: &Connection, id: Id, outcomes: &[(u32, Outcome)]) -> Result<
                 database.prepare_cached(sql).map_err(fail)?.execute((id.0, position, due, error, warned))
             }
             Outcome::Release => Ok(1),
+            Outcome::Later { due } => {
+                let sql = "update recipient set due = ?3 where message = ?1 and position = ?2";
+                database.prepare_cached(sql).map_err(fail)?.execute((id.0, position, due))
+            }
             Outcome::Hold { error } => {
                 let sql = "update recipient set state = ?3, error = ?4 where message = ?1 and position = ?2";
                 database.prepare_cached(sql).map_err(fail)?.execute((id.0, position, HELD, error))

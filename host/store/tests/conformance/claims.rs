@@ -76,7 +76,14 @@ pub(crate) async fn release_does_not_count(bench: &Bench) {
         assert_eq!(store.claim(now, 9, lease("n", now + SOON)).await.unwrap().len(), 1);
         store.settle("n", settlement(id, vec![(0, Outcome::Release)])).await.unwrap();
     }
-    assert_eq!(store.show(id).await.unwrap().recipients[0].attempts, 0);
+    // Nor does what found no room; it only waits.
+    let later = now + SOON;
+    assert_eq!(store.claim(now, 9, lease("n", now + SOON)).await.unwrap().len(), 1);
+    store.settle("n", settlement(id, vec![(0, Outcome::Later { due: later })])).await.unwrap();
+    assert_eq!(store.claim(later - 1, 9, lease("n", later)).await.unwrap().len(), 0);
+    assert_eq!(store.next_due().await.unwrap(), Some(later));
+    let shown = &store.show(id).await.unwrap().recipients[0];
+    assert_eq!((shown.attempts, shown.last_error.as_str()), (0, ""));
 }
 
 pub(crate) async fn hold_is_never_due(bench: &Bench) {
