@@ -15,11 +15,11 @@ reject-no-rdns = true
 "#;
 
 fn zone() -> Zone {
-    let mut zone = Zone::default();
-    zone.ptr.insert("1.2.0.192.in-addr.arpa".into(), "mail.example.org".into());
-    zone.a.insert("mail.example.org".into(), [192, 0, 2, 1]);
-    zone.broken.push("2.2.0.192.in-addr.arpa".into());
-    zone
+    Zone::parse(
+        "1.2.0.192.in-addr.arpa PTR mail.example.org
+         mail.example.org A 192.0.2.1
+         2.2.0.192.in-addr.arpa SERVFAIL",
+    )
 }
 
 fn mail_from(server: &Server, client: &str) -> String {

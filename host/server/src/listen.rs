@@ -169,6 +169,11 @@ impl Listeners {
         Ok(addresses)
     }
 
+    /// The addresses that are listened on.
+    pub async fn addresses(&self) -> Vec<SocketAddr> {
+        self.open.lock().await.iter().map(|open| open.local).collect()
+    }
+
     /// Accepts nothing more. Connections go on.
     pub async fn close(&self) {
         for open in self.open.lock().await.drain(..) {

@@ -155,6 +155,8 @@ pub struct Offers {
     pub dsn: bool,
     pub starttls: bool,
     pub require_tls: bool,
+    pub deliver_by: bool,
+    pub mt_priority: bool,
     /// Bytes; 0: no limit told. None: SIZE not offered.
     pub size: Option<u64>,
 }

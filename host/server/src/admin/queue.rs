@@ -1,6 +1,6 @@
 //! Operations on the queue.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postwarden_store::holds::NewHold;
 use postwarden_store::queue::{
@@ -13,6 +13,8 @@ use super::operation::{Kind, Operation, Parts, Refused};
 use crate::config::address;
 
 const PAGE: usize = 200;
+/// Tries to come that are shown of one recipient.
+const NEXT_TRIES_SHOWN: usize = 5;
 /// One change touches at most so many messages; repeat it for more.
 const CHANGED_MESSAGES_MAX: usize = 100_000;
 /// How much of a message's header section is shown.
@@ -79,6 +81,9 @@ pub struct ShowMessage {
 pub struct MessageDetail {
     #[serde(flatten)]
     pub message: MessageView,
+    /// By the recipient's index: when it is tried next, if each of these tries is in vain.
+    #[serde(default)]
+    pub next_tries: BTreeMap<u32, Vec<Timestamp>>,
     /// With this server's trace fields; bytes that are not UTF-8 are replaced.
     pub header: String,
 }
@@ -98,7 +103,10 @@ impl Operation for ShowMessage {
         }
         bytes.truncate(end_of_header(&bytes).unwrap_or(bytes.len()).min(HEADER_BYTES_MAX));
         let header = String::from_utf8_lossy(&bytes).replace("\r\n", "\n");
-        Ok(MessageDetail { message: MessageView::from(&message), header })
+        let queued = message.recipients.iter().filter(|recipient| recipient.state == RecipientState::Queued);
+        let tries = |one: &QueuedRecipient| crate::deliver::next_tries(&parts.config, &message, one, NEXT_TRIES_SHOWN);
+        let next_tries = queued.map(|one| (one.index, tries(one))).collect();
+        Ok(MessageDetail { message: MessageView::from(&message), next_tries, header })
     }
 }
 

@@ -222,6 +222,10 @@ pub(super) fn show(out: &mut Output, detail: &MessageDetail) -> Result<ExitCode,
         if !recipient.last_error.is_empty() {
             fields.push(("  last error", recipient.last_error.clone()));
         }
+        let tries: Vec<_> = detail.next_tries.get(&recipient.index).into_iter().flatten().map(|at| time(*at)).collect();
+        if !tries.is_empty() {
+            fields.push(("  next tries", tries.join(", ")));
+        }
         fields.push(("  given up at", time(recipient.recipient.expires)));
     }
     out.fields(&fields)?;

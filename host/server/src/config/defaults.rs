@@ -48,6 +48,17 @@ pub(super) fn relay_from() -> Vec<Network> {
     ]
 }
 
+/// Where a mail exchanger of somebody else cannot be reached.
+pub(super) fn mx_refused() -> Vec<Network> {
+    vec![
+        Network { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), prefix: 8 },
+        Network { address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), prefix: 8 },
+        Network { address: IpAddr::V4(Ipv4Addr::new(224, 0, 0, 0)), prefix: 3 },
+        Network { address: IpAddr::V6(Ipv6Addr::UNSPECIFIED), prefix: 127 },
+        Network { address: IpAddr::V6(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0)), prefix: 8 },
+    ]
+}
+
 pub(super) fn quarantine_expire() -> Duration {
     Duration::from_secs(30 * DAY)
 }
@@ -110,6 +121,14 @@ impl Default for Delivery {
         Self {
             local: LocalDelivery::Maildir { pattern: MAILDIR.into() },
             smarthost: None,
+            tls: DeliveryTls::Opportunistic,
+            routes: BTreeMap::new(),
+            port: 25,
+            mx_refused: mx_refused(),
+            dane: true,
+            trust_anchors: None,
+            mta_sts: true,
+            policy_port: 443,
             retry: vec![minutes(5), minutes(15), minutes(30), hours(1), hours(2), hours(4), hours(8)],
             expire: Duration::from_secs(4 * DAY),
             warn_after: hours(4),

@@ -6,10 +6,11 @@ use super::*;
 pub(super) fn delivery(s: Section<'_>, domains: usize) -> Delivery {
     let d = Delivery::default();
     let local = local(s.section("local"), domains);
-    let smarthost = s.get("smarthost").and_then(|entry| {
-        let text = entry.text().filter(|text| !text.is_empty())?;
-        entry.checked(address::host_and_port(text, 25))
-    });
+    let all = DeliveryRoute {
+        smarthost: s.get("smarthost").as_ref().and_then(routes::smarthost),
+        tls: s.choice("tls", &routes::TLS, d.tls),
+    };
+    let routes = routes::routes(s.section("routes"), &all);
     let retry = s.list("retry", d.retry.clone(), |text| match units::parse_duration(text)? {
         time if time.is_zero() => Err("a retry needs a pause of more than 0".into()),
         time => Ok(time),
@@ -30,7 +31,19 @@ pub(super) fn delivery(s: Section<'_>, domains: usize) -> Delivery {
     };
     let delivery = Delivery {
         local,
-        smarthost,
+        smarthost: all.smarthost,
+        tls: all.tls,
+        routes,
+        port: routes::port(&s, "port", d.port),
+        mx_refused: s.networks("mx-refused", d.mx_refused),
+        dane: s.bool("dane", d.dane),
+        trust_anchors: s.get("trust-anchors").and_then(|entry| {
+            let path = s.reader.resolve(entry.text()?);
+            let found = if path.is_file() { Ok(path) } else { Err(format!("there is no file {}", path.display())) };
+            entry.checked(found)
+        }),
+        mta_sts: s.bool("mta-sts", d.mta_sts),
+        policy_port: routes::port(&s, "policy-port", d.policy_port),
         retry,
         expire: s.finite("expire", d.expire),
         warn_after: s.duration("warn-after", d.warn_after),

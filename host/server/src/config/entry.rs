@@ -33,7 +33,9 @@ impl<'a> Entry<'a> {
     }
 
     fn name(&self) -> &str {
-        self.path.rsplit('.').next().unwrap_or(&self.path)
+        // A quoted name may hold dots.
+        let quoted = self.path.strip_suffix('"').and_then(|path| self.path.get(path.rfind('"')?..));
+        quoted.or_else(|| self.path.rsplit('.').next()).unwrap_or(&self.path)
     }
 
     pub(crate) fn bool(&self) -> Option<bool> {

@@ -21,6 +21,7 @@ pub mod network;
 pub mod read;
 #[cfg(test)]
 mod read_tests;
+mod routes;
 mod sections;
 pub mod suggest;
 pub(crate) mod table;
@@ -177,6 +178,24 @@ pub struct Delivery {
     pub local: LocalDelivery,
     /// `host:port` that takes all mail for other hosts; none: MX.
     pub smarthost: Option<String>,
+    /// TLS with the next host, where no route says otherwise (`tls`, default "opportunistic").
+    pub tls: DeliveryTls,
+    /// By domain, lower case; `.example.org` is for what lies below it (`routes`, default none).
+    pub routes: BTreeMap<String, DeliveryRoute>,
+    /// Port of mail exchangers found by MX (`port`, default 25).
+    pub port: u16,
+    /// Networks in which no mail exchanger of others can lie (`mx-refused`, default: unspecified,
+    /// loopback, multicast).
+    pub mx_refused: Vec<Network>,
+    /// Whether TLSA records count that DNSSEC proves (`dane`, default true).
+    pub dane: bool,
+    /// File of DNSKEY records that stand for the root of the DNS; none: the published ones
+    /// (`trust-anchors`, default none).
+    pub trust_anchors: Option<PathBuf>,
+    /// Whether MTA-STS policies count (`mta-sts`, default true).
+    pub mta_sts: bool,
+    /// Port of the hosts of MTA-STS policies (`policy-port`, default 443).
+    pub policy_port: u16,
     pub retry: Vec<Duration>,
     pub expire: Duration,
     pub warn_after: Duration,
@@ -184,6 +203,23 @@ pub struct Delivery {
     pub dkim: Vec<DkimKey>,
     /// Empty: the system's.
     pub resolver: Vec<SocketAddr>,
+}
+
+/// Where the mail for one domain goes, whatever the rest of `[delivery]` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryRoute {
+    /// As [`Delivery::smarthost`]; none: MX.
+    pub smarthost: Option<String>,
+    pub tls: DeliveryTls,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeliveryTls {
+    /// Where it is offered; any certificate; in clear where it fails.
+    Opportunistic,
+    /// With a certificate that is valid for the host's name, or not at all.
+    Required,
+    Off,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

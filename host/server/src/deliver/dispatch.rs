@@ -1,21 +1,21 @@
 //! Claims due messages and hands them to those who deliver. Sleeps when nothing is due; never holds
 //! more than a bounded number of messages; renews their leases while they are on their way.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postwarden_store::Timestamp;
-use postwarden_store::queue::{Job, LEASE, Lease, Route};
+use postwarden_store::queue::{Job, LEASE, Lease};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::maildir::Maildirs;
 use super::part::{Claimed, Part};
-use super::remote::{Destinations, Hop, Protocol};
-use super::settle::settle;
-use super::{clock, local, remote};
-use crate::config::{Config, LocalDelivery};
+use super::remote::{Destinations, Next};
+use super::way::{Way, way};
+use super::{clock, local};
 use crate::node::Node;
 
 /// Messages that are claimed and not yet settled. With 64 KiB in memory for each at most: 32 MiB.
@@ -30,6 +30,8 @@ const GATHER: Duration = Duration::from_millis(10);
 const IDLE_MAX: Duration = Duration::from_secs(30);
 /// Pause where something is said to be due and a claim gets nothing (another node was faster).
 const UNCLAIMABLE: Duration = Duration::from_millis(250);
+/// All places taken for so long: mail behind hosts that do not answer has to leave.
+const CROWDED: Duration = Duration::from_secs(1);
 /// Pause after the first failure of the store; doubles up to the longest.
 const FAULT_PAUSE: Duration = Duration::from_millis(500);
 const FAULT_PAUSE_MAX: Duration = Duration::from_secs(15);
@@ -42,25 +44,9 @@ struct Dispatcher {
     maildirs: Arc<Maildirs>,
     slots: Arc<Semaphore>,
     batches: Arc<Semaphore>,
-    destinations: Destinations,
+    destinations: Arc<Destinations>,
     tasks: TaskTracker,
     started: Timestamp,
-}
-
-/// Who takes the mail for a route.
-enum Way {
-    Mailbox,
-    Hop(Hop),
-    None(String),
-}
-
-fn way(config: &Config, route: &Route) -> Way {
-    match (route, &config.delivery.local, &config.delivery.smarthost) {
-        (Route::Local(_), LocalDelivery::Maildir { .. }, _) => Way::Mailbox,
-        (Route::Local(_), LocalDelivery::Lmtp { to }, _) => Way::Hop(Hop { protocol: Protocol::Lmtp, to: to.clone() }),
-        (Route::Remote(_), _, Some(to)) => Way::Hop(Hop { protocol: Protocol::Smtp, to: to.clone() }),
-        (Route::Remote(domain), _, None) => Way::None(domain.clone()),
-    }
 }
 
 /// Runs until `stop`; then finishes what is in progress within a limit and releases the rest.
@@ -98,7 +84,7 @@ impl Dispatcher {
             // Room first: a claim that cannot be worked on only blocks other nodes.
             let room = async {
                 let batch = Arc::clone(&self.batches).acquire_owned().await.ok()?;
-                let slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
+                let slot = self.slot().await?;
                 if let Some(since) = last.map(|last: Instant| last.elapsed())
                     && since < GATHER
                 {
@@ -117,7 +103,9 @@ impl Dispatcher {
             let limit = slots.len();
             last = Some(Instant::now());
             match self.claim(limit).await {
-                Ok(jobs) => {
+                Ok(mut jobs) => {
+                    // MT-PRIORITY, among those that are claimed together.
+                    jobs.sort_by_key(|job| Reverse(job.message.envelope.priority));
                     fault_pause = FAULT_PAUSE;
                     let (none, all) = (jobs.is_empty(), jobs.len() < limit);
                     let claimed = jobs.into_iter().zip(slots).map(|(job, slot)| Claimed::new(job, slot)).collect();
@@ -132,6 +120,16 @@ impl Dispatcher {
                     stop.run_until_cancelled(tokio::time::sleep(fault_pause)).await;
                     fault_pause = (fault_pause * 2).min(FAULT_PAUSE_MAX);
                 }
+            }
+        }
+    }
+
+    /// A place for one message. Where all are taken for long, those behind silent hosts are given back.
+    async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            match tokio::time::timeout(CROWDED, Arc::clone(&self.slots).acquire_owned()).await {
+                Ok(slot) => return slot.ok(),
+                Err(_) => self.destinations.shed(),
             }
         }
     }
@@ -178,31 +176,24 @@ impl Dispatcher {
     async fn hand_out(&self, claimed: Vec<Arc<Claimed>>, batch: OwnedSemaphorePermit) {
         let config = self.node.config.load_full();
         let mut mailboxes = Vec::new();
-        let mut hops: Vec<(Hop, Part)> = Vec::new();
+        let mut parts: Vec<(Next, Part)> = Vec::new();
         for claimed in claimed {
             let mut local = Vec::new();
-            let mut waiting = Vec::new();
-            let mut by_hop: Vec<(Hop, Vec<u32>)> = Vec::new();
+            let mut by_next: Vec<(Next, Vec<u32>)> = Vec::new();
+            let require_tls = claimed.message.envelope.require_tls;
             for recipient in &claimed.message.recipients {
-                match way(&config, &recipient.recipient.route) {
+                match way(&config, &recipient.recipient.route, require_tls) {
                     Way::Mailbox => local.push(recipient.index),
-                    Way::None(domain) => waiting.push((recipient.index, remote::no_way(&domain))),
-                    Way::Hop(hop) => match by_hop.iter_mut().find(|(known, _)| *known == hop) {
+                    Way::Next(next) => match by_next.iter_mut().find(|(known, _)| *known == next) {
                         Some((_, indexes)) => indexes.push(recipient.index),
-                        None => by_hop.push((hop, vec![recipient.index])),
+                        None => by_next.push((next, vec![recipient.index])),
                     },
                 }
             }
             if !local.is_empty() {
-                mailboxes.push(Part { claimed: Arc::clone(&claimed), indexes: local });
+                mailboxes.push(Part::new(&claimed, local));
             }
-            hops.extend(
-                by_hop.into_iter().map(|(hop, indexes)| (hop, Part { claimed: Arc::clone(&claimed), indexes })),
-            );
-            if !waiting.is_empty() {
-                let node = Arc::clone(&self.node);
-                self.tasks.spawn(async move { settle(&node, &claimed.message, waiting).await });
-            }
+            parts.extend(by_next.into_iter().map(|(next, indexes)| (next, Part::new(&claimed, indexes))));
         }
         // Mailboxes first: handing to a busy destination may wait.
         if !mailboxes.is_empty() {
@@ -212,9 +203,7 @@ impl Dispatcher {
                 drop(batch);
             });
         }
-        for (hop, part) in hops {
-            self.destinations.enqueue(&hop, part).await;
-        }
+        self.destinations.hand_out(parts).await;
     }
 
     /// No new work; what is in progress gets a limited time.

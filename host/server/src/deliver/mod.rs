@@ -14,6 +14,7 @@ mod schedule;
 mod settle;
 pub mod usage;
 mod verdict;
+mod way;
 mod whither;
 
 #[cfg(test)]
@@ -21,3 +22,4 @@ mod tests;
 
 pub use dispatch::run;
 pub use maildir::path::maildir_path;
+pub(crate) use settle::next_tries;

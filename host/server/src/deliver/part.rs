@@ -28,9 +28,15 @@ impl Claimed {
 pub(crate) struct Part {
     pub claimed: Arc<Claimed>,
     pub indexes: Vec<u32>,
+    /// One of the places for mail to hosts that have not shown yet that they take any.
+    pub place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Part {
+    pub(crate) fn new(claimed: &Arc<Claimed>, indexes: Vec<u32>) -> Self {
+        Self { claimed: Arc::clone(claimed), indexes, place: None }
+    }
+
     pub(crate) fn message(&self) -> &Arc<QueuedMessage> {
         &self.claimed.message
     }

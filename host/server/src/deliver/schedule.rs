@@ -68,6 +68,19 @@ pub(crate) fn next(plan: &Plan, tried: &Tried, now: Timestamp) -> Next {
     Next::Again { due, warn: !tried.warned && (late || by) }
 }
 
+/// When it is tried if every try is in vain: from `due` on, at most `limit` times.
+pub(crate) fn upcoming(plan: &Plan, tried: &Tried, due: Timestamp, limit: usize) -> Vec<Timestamp> {
+    let mut tried = *tried;
+    let next = |at: &Timestamp| match next(plan, &tried, *at) {
+        Next::Again { due, .. } => {
+            tried.before = tried.before.saturating_add(1);
+            Some(due)
+        }
+        Next::Expired => None,
+    };
+    std::iter::successors(Some(due), next).take(limit).collect()
+}
+
 /// The longest that a recipient with so many tries in vain should wait from `now` on: a `due` beyond
 /// it was set by a clock that was wrong.
 pub(crate) fn due_at_most(plan: &Plan, tries: u32, now: Timestamp) -> Timestamp {
@@ -150,6 +163,20 @@ mod tests {
         assert_eq!(warned, Some(470 * MINUTE));
         assert_eq!(end, 4 * DAY);
         assert_eq!(tries.len(), 19);
+    }
+
+    /// What is announced is what happens.
+    #[test]
+    fn upcoming_tries_are_those_of_a_life() {
+        let retry = default_retry();
+        let plan = Plan { retry: &retry, warn_after: Duration::from_secs(4 * 3600) };
+        let (tries, _, _) = live(&plan, tried(), |_| 0);
+        let announced: Vec<i64> = upcoming(&plan, &tried(), START, 100).iter().map(|at| at - START).collect();
+        assert_eq!(announced, tries);
+        let after_two = Tried { before: 2, ..tried() };
+        let announced = upcoming(&plan, &after_two, START + 20 * MINUTE, 3);
+        assert_eq!(announced, [20, 50, 110].map(|minutes| START + minutes * MINUTE));
+        assert_eq!(upcoming(&plan, &Tried { expires: START, ..tried() }, START, 5), [START]);
     }
 
     #[test]

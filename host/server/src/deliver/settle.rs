@@ -89,7 +89,8 @@ async fn attempt(
         false => bounce::notice(node, config, message, sender, &notes, now).await?,
     };
     // The dispatcher sleeps by what was due before.
-    let retried = group.iter().any(|(decided, _)| matches!(decided.outcome, Outcome::Retry { .. }));
+    let retried =
+        group.iter().any(|(decided, _)| matches!(decided.outcome, Outcome::Retry { .. } | Outcome::Later { .. }));
     let woken = retried || follow_up.is_some();
     let history = event.map(|event| record(message, event, sender, group, now));
     let outcomes = group.iter().map(|(decided, _)| (decided.index, decided.outcome.clone())).collect();
@@ -119,6 +120,14 @@ pub(crate) fn decide(
         }
         Verdict::Failed(said) => done("bounced", wants("FAILURE").then_some(Action::Failed), Some(said)),
         Verdict::NotTried => Decided { index, outcome: Outcome::Release, event: None, notice: None, said: None },
+        Verdict::Later(said, wait) => {
+            let due = now.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+            // Room that never comes must not keep a message for ever: at the end of its life this was a try.
+            match due <= recipient.recipient.expires {
+                true => Decided { index, outcome: Outcome::Later { due }, event: None, notice: None, said: None },
+                false => decide(config, message, recipient, Verdict::PutOff(said), now),
+            }
+        }
         Verdict::Deferred(ref said) | Verdict::PutOff(ref said) => {
             let said = said.clone();
             let plan = Plan { retry: &config.delivery.retry, warn_after: config.delivery.warn_after };
@@ -138,6 +147,17 @@ pub(crate) fn decide(
             }
         }
     }
+}
+
+/// When the recipient is tried if every try is in vain, at most `limit` times.
+pub(crate) fn next_tries(
+    config: &Config,
+    message: &QueuedMessage,
+    recipient: &QueuedRecipient,
+    limit: usize,
+) -> Vec<Timestamp> {
+    let plan = Plan { retry: &config.delivery.retry, warn_after: config.delivery.warn_after };
+    schedule::upcoming(&plan, &tried(message, recipient), recipient.recipient.due, limit)
 }
 
 /// DELIVERBY with `R` shortens the life, with `N` it sets a time for the notice.

@@ -1,5 +1,7 @@
 //! What became of one recipient in one try, before it is decided what follows from it.
 
+use std::time::Duration;
+
 use postwarden_smtp::Refusal;
 
 use crate::config::Config;
@@ -42,6 +44,8 @@ pub(crate) enum Verdict {
     /// As [`Verdict::Deferred`], because another message just found that there is no way. Nothing new
     /// was learned: no record of its own in the history.
     PutOff(Said),
+    /// No room on the way now; come back then. The try does not count.
+    Later(Said, Duration),
     /// Not this way, and not later either.
     Failed(Said),
     /// The server stops; the try does not count.

@@ -1,6 +1,8 @@
-//! The resolver of this server: confirmed reverse names now, MX and sender authentication later.
+//! The resolver of this server: confirmed reverse names, mail exchangers, and lookups for filters.
 
+mod exchange;
 mod lookup;
+mod secure;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -9,14 +11,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
+use hickory_resolver::system_conf::read_system_conf;
 use moka::sync::Cache;
 use postwarden_store::Timestamp;
 
 use crate::config::Config;
+pub use exchange::Exchange;
+use secure::Secure;
+pub use secure::Tlsa;
 
 /// For the whole answer to one question about a client, forward check included.
 pub const REVERSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,10 +52,12 @@ pub enum Reverse {
 /// The DNS did not answer; it may later.
 #[derive(Debug, thiserror::Error)]
 #[error("the DNS did not answer: {0}")]
-pub struct Temporary(String);
+pub struct Temporary(pub(crate) String);
 
 pub struct Dns {
     resolver: TokioResolver,
+    /// Asks the same servers, and validates.
+    secure: Secure,
     clients: Cache<IpAddr, (Timestamp, Reverse)>,
 }
 
@@ -57,22 +65,22 @@ impl Dns {
     /// With the servers of `[delivery] resolver`, or those of the system.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
         let given = &config.delivery.resolver;
-        let system = if given.is_empty() { TokioResolver::builder_tokio().map_err(Some) } else { Err(None) };
-        let mut builder = system.unwrap_or_else(|error| {
+        let system = if given.is_empty() { read_system_conf().map_err(Some) } else { Err(None) };
+        let (servers, mut options) = system.unwrap_or_else(|error| {
             let mut servers: Vec<_> = given.iter().copied().map(name_server).collect();
             if let Some(error) = error {
                 // As the C library does without /etc/resolv.conf.
                 tracing::warn!(%error, "the system's resolver configuration cannot be read; asking 127.0.0.1");
                 servers.push(name_server(SocketAddr::from(([127, 0, 0, 1], 53))));
             }
-            TokioResolver::builder_with_config(
-                ResolverConfig::from_name_servers(servers),
-                TokioRuntimeProvider::default(),
-            )
+            (ResolverConfig::from_name_servers(servers), ResolverOpts::default())
         });
-        builder.options_mut().timeout = QUERY_TIMEOUT;
+        options.timeout = QUERY_TIMEOUT;
+        let secure = Secure::new(servers.clone(), options.clone(), config.delivery.trust_anchors.as_deref())?;
+        let mut builder = TokioResolver::builder_with_config(servers, TokioRuntimeProvider::default());
+        *builder.options_mut() = options;
         let resolver = builder.build().context("the resolver cannot be set up")?;
-        Ok(Self { resolver, clients: Cache::new(CLIENTS_MAX) })
+        Ok(Self { resolver, secure, clients: Cache::new(CLIENTS_MAX) })
     }
 
     /// The reverse name, from memory or from the DNS, within [`REVERSE_TIMEOUT`].

@@ -7,6 +7,9 @@ use crate::xtext;
 /// A longer address is not sent (RFC 5321 section 4.5.3.1.3 allows 256 octets with brackets).
 const ADDRESS_BYTES_MAX: usize = 1024;
 
+/// Nine digits (RFC 2852 section 4).
+const DELIVER_BY_SECONDS_MAX: i64 = 999_999_999;
+
 /// Envelope of a message to be sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
@@ -20,6 +23,10 @@ pub struct Envelope {
     pub require_tls: bool,
     pub ret: Option<Ret>,
     pub envid: Option<String>,
+    /// DELIVERBY: seconds that are left, and whether to notify (else return) after them.
+    pub deliver_by: Option<(i64, bool)>,
+    /// MT-PRIORITY; 0 is not sent.
+    pub priority: i8,
     pub recipients: Vec<Recipient>,
 }
 
@@ -47,6 +54,10 @@ pub(super) fn unsuitable(envelope: &Envelope, offers: &Offers, tls: bool) -> Opt
     if envelope.require_tls && !(tls && offers.require_tls) {
         return Some(("5.7.30", "the sender asked for REQUIRETLS, which the next server does not offer".into()));
     }
+    if matches!(envelope.deliver_by, Some((_, false))) && !offers.deliver_by {
+        let text = "the sender wants it back if it is late, which the next server cannot promise (DELIVERBY)";
+        return Some(("5.4.7", text.into()));
+    }
     if envelope.body == BodyType::BinaryMime {
         return Some(("5.6.1", "the message is BINARYMIME, which is not passed on".into()));
     }
@@ -72,6 +83,15 @@ pub(super) fn mail(envelope: &Envelope, offers: &Offers) -> Vec<u8> {
     }
     if envelope.require_tls {
         line.push_str(" REQUIRETLS");
+    }
+    if let Some((seconds, notify)) = envelope.deliver_by.filter(|_| offers.deliver_by) {
+        // Late already: nothing below 1 may be said with R (RFC 2852 section 4.1.4.1).
+        let mode = if notify { 'N' } else { 'R' };
+        let seconds = seconds.clamp(if notify { -DELIVER_BY_SECONDS_MAX } else { 1 }, DELIVER_BY_SECONDS_MAX);
+        line.push_str(&format!(" BY={seconds};{mode}"));
+    }
+    if offers.mt_priority && envelope.priority != 0 {
+        line.push_str(&format!(" MT-PRIORITY={}", envelope.priority.clamp(-9, 9)));
     }
     if offers.dsn {
         match envelope.ret {
@@ -139,6 +159,8 @@ pub(super) fn offers(reply: &Reply) -> Offers {
             "DSN" => offers.dsn = true,
             "STARTTLS" => offers.starttls = true,
             "REQUIRETLS" => offers.require_tls = true,
+            "DELIVERBY" => offers.deliver_by = true,
+            "MT-PRIORITY" => offers.mt_priority = true,
             "SIZE" => offers.size = Some(words.next().and_then(|word| word.parse().ok()).unwrap_or(0)),
             _ => {}
         }

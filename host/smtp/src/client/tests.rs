@@ -212,6 +212,32 @@ fn what_the_next_server_cannot_take_is_not_sent() {
 }
 
 #[test]
+fn times_and_priorities_are_passed_on_where_they_are_understood() {
+    let asked = |deliver_by, priority| Envelope { deliver_by, priority, ..envelope(&["b@x"]) };
+    let ready = |offers: &str| {
+        let mut talk = Talk::new(Protocol::Smtp, TlsWish::Never);
+        talk.server("220 next\r\n");
+        talk.server(&format!("250-next\r\n250 {offers}\r\n"));
+        talk
+    };
+    for (deliver_by, priority, expected) in [
+        (Some((120, true)), 0, "MAIL FROM:<a@example.com> BY=120;N\r\n"),
+        (Some((-5, true)), 3, "MAIL FROM:<a@example.com> BY=-5;N\r\n"),
+        (Some((-5, false)), 0, "MAIL FROM:<a@example.com> BY=1;R\r\n"),
+        (Some((i64::MAX, false)), 0, "MAIL FROM:<a@example.com> BY=999999999;R\r\n"),
+        (None, 0, "MAIL FROM:<a@example.com>\r\n"),
+    ] {
+        assert_eq!(ready("DELIVERBY").start(asked(deliver_by, priority)), [expected]);
+    }
+    assert_eq!(ready("MT-PRIORITY").start(asked(None, -4)), ["MAIL FROM:<a@example.com> MT-PRIORITY=-4\r\n"]);
+    assert_eq!(ready("HELP").start(asked(Some((120, true)), 4)), ["MAIL FROM:<a@example.com>\r\n"]);
+    // It must come back if it is late, and nobody there would see to it.
+    let mut talk = ready("HELP");
+    talk.start(asked(Some((120, false)), 0));
+    assert!(matches!(&talk.finished[..], [Outcome::Unsuitable("5.4.7", _)]));
+}
+
+#[test]
 fn addresses_cannot_add_commands_and_are_quoted_where_needed() {
     let mut talk = Talk::ready(Protocol::Smtp);
     let sent = talk.start(envelope(&["b@x\r\nRSET", "o\"dd one@x", "no-domain"])).concat();

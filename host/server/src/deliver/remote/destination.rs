@@ -1,74 +1,132 @@
-//! One destination: its queue in memory and the workers that empty it, each with one connection.
-//! The first connection must stand before there is a second.
+//! One destination: its queue in memory, and what is known of it. Its workers empty the queue; here
+//! stands how much may wait, and when nobody is sent there at all.
+//!
+//! A destination is proven while it has lately taken mail or greeted. One that is not holds few messages,
+//! whoever it is: mail behind a dead host waits in the store.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::drive::{Link, Stale};
-use super::{Hop, WAITING_MAX};
+use super::Hop;
+use super::exchangers::Host;
+use super::health::Health;
+use super::pace::Pace;
+use super::worker::Worker;
 use crate::deliver::part::Part;
-use crate::deliver::settle::settle;
 use crate::deliver::verdict::{Said, Verdict};
 use crate::node::Node;
 
-/// A connection without work is kept so long.
-const CONNECTION_IDLE: Duration = Duration::from_secs(3);
-/// After a failed connection mail for the destination is put off so long without another try.
+/// Messages that wait in memory for one destination.
+const WAITING_MAX: usize = 256;
+/// The same, until it has shown that it takes mail.
+pub(super) const UNPROVEN_WAITING_MAX: usize = 8;
+/// So long after its last sign of life a destination counts as proven.
+const PROVEN: Duration = Duration::from_secs(10);
+/// For so long a destination that is not proven is waited for.
+const HOPE: Duration = Duration::from_millis(100);
+/// After a failed connection mail for the destination is put off so long without another try; doubled
+/// with each further failure, up to the longest.
 const DOWN: Duration = Duration::from_secs(5);
+const DOWN_MAX: Duration = Duration::from_secs(60);
+/// Where a further connection is refused while others stand, there are no more than these for so long.
+const CROWDED: Duration = Duration::from_secs(60);
 /// With `max-connections-per-destination = 0`.
 const CONNECTIONS_MAX: usize = 100;
-/// Messages over one connection.
-const MESSAGES_PER_CONNECTION_MAX: usize = 1000;
 
-pub(super) struct Destination {
-    hop: Hop,
-    node: Arc<Node>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-    state: Mutex<State>,
-    work: Notify,
-    room: Notify,
+/// What all destinations share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub node: Arc<Node>,
+    pub tasks: TaskTracker,
+    pub stop: CancellationToken,
+    pub health: Arc<Health>,
+    /// Places for mail to those that are not proven.
+    pub places: Arc<Semaphore>,
 }
 
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<Part>,
-    workers: usize,
+pub(super) struct Destination {
+    pub hop: Hop,
+    pub shared: Shared,
+    state: Mutex<State>,
+    pub work: Notify,
+}
+
+pub(super) struct State {
+    pub waiting: VecDeque<Part>,
+    pub workers: usize,
     /// Workers whose connection stands.
-    connected: usize,
-    idle: usize,
+    pub connected: usize,
+    pub idle: usize,
+    /// Addresses of the exchangers, as the DNS named them last.
+    pub hosts: Arc<[Host]>,
+    pace: Pace,
+    alive: Option<Instant>,
+    /// Since its last sign of life mail found no room first at this time.
+    refused: Option<Instant>,
     down: Option<(Instant, Said)>,
-    stalled: Option<Instant>,
+    failures: u32,
+    /// As many connections as the other side lets stand, until then.
+    crowded: Option<(usize, Instant)>,
 }
 
 /// Why a part was not taken.
 pub(super) enum Refused {
-    Full(Part),
+    /// `hope`: there may be room in a moment.
+    Full {
+        part: Part,
+        hope: bool,
+    },
     Down(Part, Said),
 }
 
 impl Destination {
-    pub(super) fn new(hop: Hop, node: Arc<Node>, tasks: TaskTracker, stop: CancellationToken) -> Arc<Self> {
-        let state = Mutex::new(State::default());
-        Arc::new(Self { hop, node, tasks, stop, state, work: Notify::new(), room: Notify::new() })
+    pub(super) fn new(hop: Hop, shared: Shared) -> Arc<Self> {
+        let state = Mutex::new(State {
+            waiting: VecDeque::new(),
+            workers: 0,
+            connected: 0,
+            idle: 0,
+            hosts: Arc::from([]),
+            pace: Pace::new(),
+            alive: None,
+            refused: None,
+            down: None,
+            failures: 0,
+            crowded: None,
+        });
+        Arc::new(Self { hop, shared, state, work: Notify::new() })
     }
 
-    pub(super) fn offer(self: &Arc<Self>, part: Part) -> Result<(), Refused> {
+    pub(super) fn offer(self: &Arc<Self>, mut part: Part, hosts: Option<&Arc<[Host]>>) -> Result<(), Refused> {
+        let now = Instant::now();
         let mut state = self.state();
+        if let Some(hosts) = hosts {
+            state.hosts = Arc::clone(hosts);
+        }
         if let Some((until, said)) = &state.down {
-            if Instant::now() < *until {
+            if now < *until {
                 return Err(Refused::Down(part, said.clone()));
             }
             state.down = None;
         }
-        if state.waiting.len() >= WAITING_MAX {
-            return Err(Refused::Full(part));
+        if state.proven(now) {
+            part.place = None;
+        } else if part.place.is_none() {
+            part.place = Arc::clone(&self.shared.places).try_acquire_owned().ok().map(Arc::new);
+        }
+        let room = match state.proven(now) {
+            true => WAITING_MAX,
+            false if part.place.is_some() => UNPROVEN_WAITING_MAX,
+            false => 0,
+        };
+        if state.waiting.len() >= room {
+            let hope = state.proven(now) || now.saturating_duration_since(*state.refused.get_or_insert(now)) < HOPE;
+            return Err(Refused::Full { part, hope });
         }
         state.waiting.push_back(part);
         self.grow(&mut state);
@@ -77,20 +135,31 @@ impl Destination {
         Ok(())
     }
 
-    /// Whether something left the queue before the deadline.
-    pub(super) async fn room(&self, deadline: tokio::time::Instant) -> bool {
-        tokio::time::timeout_at(deadline, self.room.notified()).await.is_ok()
+    /// What a part gets for which there was no room.
+    pub(super) fn later(&self) -> Verdict {
+        let now = Instant::now();
+        let mut state = self.state();
+        let wait = match state.proven(now) {
+            true => {
+                let waiting = state.waiting.len();
+                state.pace.later(now, waiting)
+            }
+            false => back_after(now.saturating_duration_since(*state.refused.get_or_insert(now))),
+        };
+        Verdict::Later(Said::here("4.4.5", format!("too many messages wait for {}", self.hop.name())), wait)
     }
 
-    pub(super) fn stalled(&self) -> bool {
-        self.state().stalled.is_some_and(|until| Instant::now() < until)
+    /// Takes back what waits here without a sign of life.
+    pub(super) fn shed(&self) -> Vec<Part> {
+        let mut state = self.state();
+        if state.proven(Instant::now()) || state.waiting.is_empty() {
+            return Vec::new();
+        }
+        state.refused.get_or_insert_with(Instant::now);
+        state.waiting.drain(..).collect()
     }
 
-    pub(super) fn stall(&self, until: Instant) {
-        self.state().stalled = Some(until);
-    }
-
-    pub(super) fn idle(&self) -> bool {
+    pub(super) fn unused(&self) -> bool {
         let state = self.state();
         state.workers == 0 && state.waiting.is_empty()
     }
@@ -99,173 +168,70 @@ impl Destination {
         self.state().waiting.drain(..).collect()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts a worker where there is more work than hands.
-    fn grow(self: &Arc<Self>, state: &mut State) {
-        let configured = self.node.config.load().delivery.max_connections_per_destination;
-        let max = if configured == 0 { CONNECTIONS_MAX } else { configured.min(CONNECTIONS_MAX) };
+    pub(super) fn grow(self: &Arc<Self>, state: &mut State) {
+        let configured = self.shared.node.config.load().delivery.max_connections_per_destination;
+        let mut max = if configured == 0 { CONNECTIONS_MAX } else { configured.min(CONNECTIONS_MAX) };
+        if let Some((most, until)) = state.crowded
+            && Instant::now() < until
+        {
+            max = max.min(most);
+        }
         let first = state.workers == 0;
         let another = state.connected == state.workers && state.waiting.len() > state.idle && state.workers < max;
         if first || another {
             state.workers += 1;
             let destination = Arc::clone(self);
-            self.tasks.spawn(async move { Worker::new(destination).run().await });
+            self.shared.tasks.spawn(async move { Worker::new(destination).run().await });
         }
+    }
+
+    /// No connection could be made for the part. Where others stand it is left to them; else it comes back
+    /// with all that wait.
+    pub(super) fn failed(&self, part: Part, said: &Said) -> Option<(Part, VecDeque<Part>)> {
+        let first = self.shared.node.config.load().delivery.retry.first().copied().unwrap_or(DOWN_MAX);
+        let mut state = self.state();
+        if state.connected > 0 {
+            state.crowded = Some((state.connected, Instant::now() + CROWDED));
+            state.waiting.push_front(part);
+            self.work.notify_one();
+            return None;
+        }
+        let pause = DOWN.saturating_mul(1 << state.failures.min(8)).min(DOWN_MAX).min(first / 2);
+        state.failures = state.failures.saturating_add(1);
+        state.down = Some((Instant::now() + pause, said.clone()));
+        state.alive = None;
+        Some((part, std::mem::take(&mut state.waiting)))
     }
 }
 
-/// Counts itself out when it ends, also by a panic.
-struct Worker {
-    destination: Arc<Destination>,
-    connected: bool,
-}
+impl State {
+    fn proven(&self, now: Instant) -> bool {
+        self.alive.is_some_and(|alive| now.saturating_duration_since(alive) < PROVEN)
+    }
 
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let mut state = self.destination.state();
-        state.workers -= 1;
-        state.connected -= usize::from(self.connected);
-        if !state.waiting.is_empty() && !self.destination.stop.is_cancelled() {
-            self.destination.grow(&mut state);
-        }
+    /// It greeted, or took or refused a message.
+    pub(super) fn alive(&mut self, now: Instant) {
+        self.alive = Some(now);
+        self.refused = None;
+        self.failures = 0;
+        self.down = None;
+    }
+
+    pub(super) fn took(&mut self, now: Instant) {
+        let busy = !self.waiting.is_empty();
+        self.pace.took(now, busy);
+        self.alive(now);
     }
 }
 
-impl Worker {
-    fn new(destination: Arc<Destination>) -> Self {
-        Self { destination, connected: false }
-    }
-
-    async fn run(mut self) {
-        let mut link: Option<Link> = None;
-        while let Some(part) = self.next(link.is_some()).await {
-            link = self.deliver(part, link).await;
-            self.set_connected(link.is_some());
-            if link.is_none() && self.destination.state().down.is_some() {
-                break;
-            }
-        }
-        if let Some(link) = link {
-            link.quit().await;
-        }
-    }
-
-    /// The next part; none when there is no more work.
-    async fn next(&self, connected: bool) -> Option<Part> {
-        let destination = &self.destination;
-        let deadline = tokio::time::Instant::now() + if connected { CONNECTION_IDLE } else { Duration::ZERO };
-        let pop = || {
-            let mut state = destination.state();
-            let part = state.waiting.pop_front();
-            if part.is_some() {
-                state.stalled = None;
-                destination.room.notify_one();
-            }
-            part
-        };
-        loop {
-            if destination.stop.is_cancelled() {
-                return None;
-            }
-            if let Some(part) = pop() {
-                return Some(part);
-            }
-            destination.state().idle += 1;
-            let woken = tokio::select! {
-                () = destination.work.notified() => true,
-                () = tokio::time::sleep_until(deadline) => false,
-                () = destination.stop.cancelled() => false,
-            };
-            destination.state().idle -= 1;
-            if !woken {
-                return pop();
-            }
-        }
-    }
-
-    /// One part, over the connection that stands or a new one. Returns the connection if it can
-    /// take more.
-    async fn deliver(&mut self, part: Part, link: Option<Link>) -> Option<Link> {
-        let destination = Arc::clone(&self.destination);
-        let node = &destination.node;
-        if let Some(mut link) = link {
-            match link.send(node, &part).await {
-                Ok(verdicts) => return self.settled(part, verdicts, link),
-                // The other side was tired of waiting: nothing was said about this message.
-                Err(Stale) => self.set_connected(false),
-            }
-        }
-        // A stop does not wait for a host that has not even greeted.
-        let mut link = match destination.stop.run_until_cancelled(Link::open(node, &destination.hop)).await {
-            None => {
-                settle(node, part.message(), part.all(&Verdict::NotTried)).await;
-                return None;
-            }
-            Some(Ok(link)) => link,
-            Some(Err(said)) => {
-                self.down(part, said).await;
-                return None;
-            }
-        };
-        self.set_connected(true);
-        {
-            let mut state = destination.state();
-            destination.grow(&mut state);
-        }
-        match link.send(node, &part).await {
-            Ok(verdicts) => self.settled(part, verdicts, link),
-            Err(Stale) => {
-                let text = format!("{} closed the connection", destination.hop.name());
-                self.down(part, Said::here("4.4.2", text)).await;
-                None
-            }
-        }
-    }
-
-    /// Outcomes are recorded beside the next message.
-    fn settled(&self, part: Part, verdicts: Vec<(u32, Verdict)>, link: Link) -> Option<Link> {
-        let node = Arc::clone(&self.destination.node);
-        self.destination.tasks.spawn(async move { settle(&node, part.message(), verdicts).await });
-        (link.usable() && link.sent() < MESSAGES_PER_CONNECTION_MAX).then_some(link)
-    }
-
-    /// No connection: this part and all that wait are put off, and for a while no other is tried.
-    async fn down(&mut self, part: Part, said: Said) {
-        let destination = &self.destination;
-        tracing::warn!(target: "delivery", destination = destination.hop.name(), "{said}");
-        let config = destination.node.config.load_full();
-        let pause = config.delivery.retry.first().map_or(DOWN, |first| DOWN.min(*first / 2));
-        let mut waiting = Vec::new();
-        {
-            let mut state = destination.state();
-            // Other connections stand: they may take what waits.
-            if state.connected == 0 {
-                state.down = Some((Instant::now() + pause, said.clone()));
-                waiting.extend(state.waiting.drain(..));
-            }
-        }
-        destination.room.notify_one();
-        settle(&destination.node, part.message(), part.all(&Verdict::Deferred(said.clone()))).await;
-        let mut settling = JoinSet::new();
-        for part in waiting {
-            let (node, verdicts) = (Arc::clone(&destination.node), part.all(&Verdict::PutOff(said.clone())));
-            settling.spawn(async move { settle(&node, part.message(), verdicts).await });
-        }
-        while settling.join_next().await.is_some() {}
-    }
-
-    fn set_connected(&mut self, connected: bool) {
-        if self.connected != connected {
-            self.connected = connected;
-            let mut state = self.destination.state();
-            if connected {
-                state.connected += 1;
-            } else {
-                state.connected -= 1;
-            }
-        }
-    }
+/// When mail comes back for which nobody has had room for so long: as long again, within limits.
+pub(super) fn back_after(refused_for: Duration) -> Duration {
+    const MIN: Duration = Duration::from_secs(1);
+    const MAX: Duration = Duration::from_secs(30);
+    refused_for.clamp(MIN, MAX)
 }

@@ -1,39 +1,53 @@
-//! Mail to other servers: the smarthost by SMTP, the mailbox server by LMTP. One queue in memory and a
-//! few connections for each destination; a destination that does not answer holds neither the others
-//! nor the memory.
+//! Mail to other servers: mail exchangers and smarthosts by SMTP, the mailbox server by LMTP. One
+//! queue in memory and a few connections for each destination; one that does not answer holds neither
+//! the others nor the memory.
+//!
+//! `domains` asks `exchangers` where a domain's mail goes; `destination` has the queue and the workers of
+//! one next hop, or of one set of exchangers, however many domains share it; `open` tries the addresses,
+//! `drive` talks, `transaction` has the message.
 
+mod dane;
 mod destination;
+mod destinations;
+mod domains;
 mod drive;
+mod exchangers;
+mod health;
+mod open;
+mod pace;
+mod sts;
+mod tls;
+mod transaction;
 mod transport;
+mod worker;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use crate::dns::Tlsa;
+pub(crate) use destinations::Destinations;
 
-use super::part::Part;
-use super::settle::settle;
-use super::verdict::{Said, Verdict};
-use crate::node::Node;
-use destination::{Destination, Refused};
-
-/// Messages that wait in memory for one destination.
-const WAITING_MAX: usize = 256;
-/// How long a full destination is waited for before its mail is put off.
-const ROOM_WAIT: Duration = Duration::from_secs(5);
-/// How long a destination that made us wait in vain is not waited for again.
-const STALLED: Duration = Duration::from_secs(30);
-/// Destinations remembered at once; idle ones are forgotten.
-const DESTINATIONS_MAX: usize = 4096;
-
-/// Who is at the other end.
+/// Who is at the other end, and how it is talked to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Hop {
     pub protocol: Protocol,
+    pub to: Target,
+    pub security: Security,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Target {
     /// `host:port` or `unix:/path`.
-    pub to: String,
+    Fixed(String),
+    /// Preferences and names of mail exchangers, the best first; whether DANE has a say in their TLS.
+    Exchangers { hosts: Vec<(u16, String)>, dane: bool },
+}
+
+/// What a part of a message is handed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Hop(Hop),
+    /// The mail exchangers of the domain.
+    Domain(String, Security),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,77 +56,30 @@ pub(crate) enum Protocol {
     Lmtp,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Security {
+    Off,
+    /// Any certificate; in clear if need be.
+    Opportunistic,
+    /// A certificate for the host's name, or nothing.
+    Required,
+    /// The certificate that these records name, or nothing.
+    Dane(Arc<[Tlsa]>),
+}
+
+impl Security {
+    /// Whether mail goes by TLS that is verified, or not at all.
+    pub(crate) fn verifies(&self) -> bool {
+        matches!(self, Self::Required | Self::Dane(_))
+    }
+}
+
 impl Hop {
-    /// As the queue, the log and notices name it.
+    /// As the log and notices name it: the host, or the first of them.
     pub(crate) fn name(&self) -> &str {
-        self.to.rsplit_once(':').filter(|_| !self.to.starts_with("unix:")).map_or(&self.to, |(host, _)| host)
-    }
-}
-
-/// Without a smarthost mail to other hosts waits.
-pub(crate) fn no_way(domain: &str) -> Verdict {
-    let text =
-        format!("mail to {domain} waits: this server has no way to other hosts until [delivery] smarthost is set");
-    Verdict::Deferred(Said::here("4.4.4", text))
-}
-
-/// All destinations that are in use.
-pub(crate) struct Destinations {
-    node: Arc<Node>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-    known: Mutex<HashMap<Hop, Arc<Destination>>>,
-}
-
-impl Destinations {
-    pub(crate) fn new(node: Arc<Node>, tasks: TaskTracker, stop: CancellationToken) -> Self {
-        Self { node, tasks, stop, known: Mutex::new(HashMap::new()) }
-    }
-
-    /// Puts a part into the queue of its destination. Waits a little where that is full, so that a
-    /// busy destination slows claiming down; a stalled one gets no more mail for a while.
-    pub(crate) async fn enqueue(&self, hop: &Hop, part: Part) {
-        let Some(destination) = self.get(hop) else { return };
-        let deadline = tokio::time::Instant::now() + ROOM_WAIT;
-        let mut part = part;
-        let said = loop {
-            part = match destination.offer(part) {
-                Ok(()) => return,
-                Err(Refused::Down(refused, said)) => {
-                    part = refused;
-                    break said;
-                }
-                Err(Refused::Full(refused)) => refused,
-            };
-            if destination.stalled() || !destination.room(deadline).await {
-                destination.stall(Instant::now() + STALLED);
-                break Said::here("4.4.5", format!("too many messages wait for {}", hop.name()));
-            }
-        };
-        let node = Arc::clone(&self.node);
-        self.tasks.spawn(async move { settle(&node, part.message(), part.all(&Verdict::PutOff(said))).await });
-    }
-
-    fn get(&self, hop: &Hop) -> Option<Arc<Destination>> {
-        let mut known = self.known.lock().ok()?;
-        if let Some(destination) = known.get(hop) {
-            return Some(Arc::clone(destination));
-        }
-        if known.len() >= DESTINATIONS_MAX {
-            known.retain(|_, destination| !destination.idle());
-        }
-        let destination = Destination::new(hop.clone(), Arc::clone(&self.node), self.tasks.clone(), self.stop.clone());
-        known.insert(hop.clone(), Arc::clone(&destination));
-        Some(destination)
-    }
-
-    /// Gives back what waits in memory. What is on a connection is finished by its worker.
-    pub(crate) async fn release(&self) {
-        let all: Vec<_> = self.known.lock().map(|known| known.values().cloned().collect()).unwrap_or_default();
-        for destination in all {
-            for part in destination.drain() {
-                settle(&self.node, part.message(), part.all(&Verdict::NotTried)).await;
-            }
+        match &self.to {
+            Target::Fixed(to) => to.rsplit_once(':').filter(|_| !to.starts_with("unix:")).map_or(to, |(host, _)| host),
+            Target::Exchangers { hosts, .. } => hosts.first().map_or("", |(_, host)| host),
         }
     }
 }

@@ -3,7 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod conversations;
+mod crowded;
+mod exchangers;
+mod hosts;
 mod mailboxes;
+mod sts;
+mod tls;
+#[allow(unreachable_pub)]
+#[path = "../../../../../tests/harness/dns.rs"]
+mod zone;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +25,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::node::Node;
+pub(super) use hosts::authority;
 
 /// What has not happened after this time will not happen.
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -37,6 +46,9 @@ impl Bench {
 
     pub(super) async fn with(delivery: &str, rest: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
+        // Nobody asks the network's name servers.
+        let resolver = if delivery.contains("resolver") { "" } else { "resolver = [\"127.0.0.1:9\"]\n" };
+        let delivery = format!("{resolver}{delivery}");
         let text = format!(
             "hostname = \"mx.example.com\"\ndata-dir = \"data\"\n[delivery]\n{delivery}\n[domains.\"example.com\"]\n{rest}"
         );
