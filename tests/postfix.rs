@@ -1,12 +1,14 @@
-//! A real Postfix relays to us over loopback: opportunistic TLS, pipelining, a bounce where we refuse.
+//! A real Postfix and this server, over loopback, both ways: opportunistic TLS, pipelining, mail by MX, and
+//! bounces of each about the other's mail.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use crate::harness::dns::{Dns, Zone};
 use crate::harness::process::{Guard, run, said};
 use crate::harness::server::free_port;
-use crate::harness::{Client, Server, peer, wait_for};
+use crate::harness::{Client, Server, mail, peer, wait_for};
 
 /// A Postfix of the test's own: configuration, queue and data in a temporary folder.
 struct Postfix {
@@ -18,20 +20,26 @@ struct Postfix {
 impl Postfix {
     /// `None` after a word about the skip.
     fn start(next_hop: u16) -> Option<Self> {
+        Self::start_at(free_port(), next_hop)
+    }
+
+    fn start_at(port: u16, next_hop: u16) -> Option<Self> {
         let postfix = peer::need("postfix")?;
         if !peer::is_root() {
             peer::skip("Postfix starts as root only");
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
-        let port = free_port();
         let path = dir.path();
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
         for folder in ["conf", "queue", "data"] {
             std::fs::create_dir(path.join(folder)).unwrap();
         }
-        let owned = Command::new("chown").arg("postfix").arg(path.join("data")).status().unwrap();
-        assert!(owned.success());
+        std::fs::create_dir(path.join("mail")).unwrap();
+        for (owner, folder) in [("postfix", "data"), ("nobody", "mail")] {
+            let owned = Command::new("chown").arg(owner).arg(path.join(folder)).status().unwrap();
+            assert!(owned.success());
+        }
         std::fs::write(path.join("conf/main.cf"), main_cf(path, next_hop)).unwrap();
         std::fs::write(path.join("conf/master.cf"), master_cf(port)).unwrap();
         let mut command = Command::new(postfix);
@@ -44,6 +52,11 @@ impl Postfix {
 
     fn connect(&self) -> Client {
         Client::connect(([127, 0, 0, 1], self.port).into())
+    }
+
+    /// Mail in a mailbox of `pf.example`.
+    fn mails(&self, user: &str) -> Vec<Vec<u8>> {
+        mail::messages(&self.dir.path().join("mail").join(user))
     }
 
     fn log(&self) -> String {
@@ -74,7 +87,9 @@ fn main_cf(path: &Path, next_hop: u16) -> String {
          relayhost = [127.0.0.1]:{next_hop}\nsmtp_tls_security_level = may\nsmtp_tls_loglevel = 1\n\
          smtputf8_enable = yes\nmaillog_file = {path}/log\nmaillog_file_prefixes = /tmp, {path}\n\
          default_process_limit = 20\nalias_maps =\nalias_database =\nnotify_classes =\n\
-         bounce_queue_lifetime = 0\n"
+         bounce_queue_lifetime = 0\nvirtual_mailbox_domains = pf.example\nvirtual_mailbox_base = {path}/mail\n\
+         virtual_mailbox_maps = inline:{{carol@pf.example=carol/}}\nvirtual_uid_maps = static:65534\n\
+         virtual_gid_maps = static:65534\nvirtual_alias_maps = inline:{{lost@pf.example=nobody-here@example.com}}\n"
     )
 }
 
@@ -94,6 +109,7 @@ fn master_cf(port: u16) -> String {
         "proxymap unix - - n - - proxymap",
         "smtp unix - - n - - smtp",
         "relay unix - - n - - smtp",
+        "virtual unix - n n - - virtual",
         "showq unix n - n - - showq",
         "error unix - - n - - error",
         "retry unix - - n - - error",
@@ -159,4 +175,57 @@ fn postfix_relays_smtputf8() {
     client.expect(250);
     let mails = server.wait_mails("grün@example.com", 1);
     assert!(String::from_utf8_lossy(&mails[0]).contains("Subject: Grüße"));
+}
+
+/// Mail by MX to Postfix; what it refuses, what it bounces later, and our bounce to one of its users.
+#[test]
+fn postfix_is_found_by_mx() {
+    let port = free_port();
+    let dns = Dns::start(Zone::parse("pf.example MX 10 mail.pf.example\nmail.pf.example A 127.0.0.1"));
+    let server = Server::start(&format!(
+        "[relay]\nfrom = [\"127.0.0.0/8\"]\n[delivery]\nresolver = [\"{}\"]\nport = {port}\nmx-refused = []\n",
+        dns.address
+    ));
+    let Some(postfix) = Postfix::start_at(port, server.address("mx").port()) else { return };
+    let mut client = server.submit_as("alice@example.com");
+    let content = "Subject: to Postfix\r\nFrom: alice@example.com\r\n\r\ndots:\r\n..\r\n";
+    for recipient in ["carol@pf.example", "nobody@pf.example", "lost@pf.example"] {
+        assert_eq!(client.message("alice@example.com", recipient, content).code, 250);
+    }
+    let mails = wait_for("mail in Postfix' mailbox", || Some(postfix.mails("carol")).filter(|mails| !mails.is_empty()));
+    let text = String::from_utf8_lossy(&mails[0]).into_owned();
+    assert!(text.contains("Subject: to Postfix") && text.contains("by mx.example.com"), "{text}");
+
+    // One bounce is ours, of what Postfix refused; the other is Postfix', of what we refused it.
+    let bounces = server.wait_mails("alice@example.com", 2);
+    let plain = |mail: &Vec<u8>| {
+        let words: Vec<_> = String::from_utf8_lossy(mail).split_whitespace().map(str::to_owned).collect();
+        words.join(" ").replace("; ", ";")
+    };
+    let texts: Vec<String> = bounces.iter().map(plain).collect();
+    let about = |who: &str| {
+        let field = format!("Final-Recipient: rfc822;{who} ");
+        texts.iter().find(|text| text.contains(&field)).unwrap_or_else(|| panic!("{who}: {texts:#?}"))
+    };
+    let ours = about("nobody@pf.example");
+    assert!(ours.contains("Reporting-MTA: dns;mx.example.com") && ours.contains("User unknown in virtual"), "{ours}");
+    let theirs = about("nobody-here@example.com");
+    assert!(
+        theirs.contains("Reporting-MTA: dns;relay.example.net") && theirs.contains("Unknown user local"),
+        "{theirs}"
+    );
+    for bounce in &bounces {
+        assert!(mail::header(bounce).contains("Return-Path: <>"));
+    }
+
+    // A bounce of ours finds its way to a user of Postfix.
+    let mut client = server.connect("mx");
+    client.ehlo();
+    let content = "Subject: for nowhere\r\nFrom: carol@pf.example\r\n\r\n";
+    assert_eq!(client.message("carol@pf.example", "x@nowhere.example", content).code, 250);
+    let mails = wait_for("our bounce", || Some(postfix.mails("carol")).filter(|mails| mails.len() == 2));
+    let bounce =
+        mails.iter().map(|mail| String::from_utf8_lossy(mail)).find(|text| text.contains("for nowhere")).unwrap();
+    assert!(bounce.contains("Return-Path: <>") && bounce.contains("Status: 5.1.2"), "{bounce}");
+    server.wait_queued(0);
 }
