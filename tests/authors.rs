@@ -28,10 +28,31 @@ fn tutorial(language: &str) {
         assert!(tested.status.success(), "{language}: {}", said(&tested));
         assert!(String::from_utf8_lossy(&tested.stdout).contains("3 passed; 0 failed"), "{}", said(&tested));
     }
+    if language == "c" {
+        measured_and_watched(&project);
+    }
     let mut server = Dev::start(&project);
     assert_eq!(server.send("Lunch on Friday"), 250);
     assert_eq!(server.send("Your INVOICE"), 554);
     assert!(server.0.stop().success());
+}
+
+/// The compiler that takes least time stands for all.
+fn measured_and_watched(project: &Path) {
+    let said = |arguments: &[&str]| {
+        let output = filter(project, arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let figures: serde_json::Value = serde_json::from_str(&said(&["bench", "--times", "20", "--json"])).unwrap();
+    for one in [&figures[0], &figures[1]] {
+        assert!(one["p50-microseconds"].as_u64() > Some(0) && one["failed"] == 0, "{figures}");
+    }
+    assert_eq!(figures[1]["filter"], "an empty filter");
+    let watched = said(&["watch", ".", "tests/subject.eml", "--once"]);
+    assert!(watched.contains("reject (content): invoice"), "{watched}");
+    let checked = said(&["check", "."]);
+    assert!(checked.contains("hooks     on-message") && checked.contains("a server would load it"), "{checked}");
 }
 
 /// `postwarden dev --filter .` in the project's folder.
