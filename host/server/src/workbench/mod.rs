@@ -2,6 +2,7 @@
 //! from files and tells what came of it. No mail comes here, nothing is delivered, nothing is printed.
 
 pub mod cases;
+pub mod counted;
 pub mod expect;
 pub mod lent;
 pub mod mailbox;

@@ -3,21 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use postwarden_sandbox::{
-    Call, Content, Edit, Evaluation, Field, Hook, Outcome, PartFacts, Recipient, Session, Transaction, Verdict,
-};
+use postwarden_sandbox::{Call, Content, Edit, Evaluation, Hook, Outcome, Recipient, Session, Transaction, Verdict};
 use postwarden_smtp::Refusal;
 use postwarden_smtp::reply::{self, Case, Row};
 
+use super::counted::{Counted, Reads};
 use super::mailbox::Letter;
 use super::scenario::Scenario;
 use super::subject::Subject;
 use crate::chain;
 use crate::config::{FailureAction, RefuseAction};
-use crate::content::MessageContent;
 use crate::filters::stats::points;
 
 /// What came of one message.
@@ -49,13 +46,6 @@ pub struct Ruling {
     pub refusal: Option<Refusal>,
     /// In the filter's words.
     pub why: String,
-}
-
-/// How much of the message a filter has read.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Reads {
-    pub count: u64,
-    pub bytes: u64,
 }
 
 impl Trial {
@@ -239,78 +229,5 @@ impl Running {
         let call = Call { outcome: Some(outcome), ..self.call(Hook::Outcome) };
         let evaluation = subject.filter.call(call).await;
         self.steps.push(Step { hook: Hook::Outcome, recipient: None, evaluation });
-    }
-}
-
-/// Counts what is read of a message.
-struct Counted {
-    inner: MessageContent,
-    count: AtomicU64,
-    bytes: AtomicU64,
-}
-
-impl Counted {
-    fn new(bytes: Vec<u8>) -> Self {
-        Self { inner: MessageContent::new(bytes), count: AtomicU64::new(0), bytes: AtomicU64::new(0) }
-    }
-
-    fn reads(&self) -> Reads {
-        Reads { count: self.count.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
-    }
-
-    fn read<T>(&self, read: T, bytes: impl FnOnce(&T) -> usize) -> T {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(u64::try_from(bytes(&read)).unwrap_or(0), Ordering::Relaxed);
-        read
-    }
-}
-
-fn size_of(fields: &[Field]) -> usize {
-    fields.iter().map(|field| field.value.len()).sum()
-}
-
-impl Content for Counted {
-    fn size(&self) -> u64 {
-        self.inner.size()
-    }
-    fn read(&self, start: u64, limit: usize) -> Vec<u8> {
-        self.read(self.inner.read(start, limit), Vec::len)
-    }
-    fn count_fields(&self) -> usize {
-        self.inner.count_fields()
-    }
-    fn list_fields(&self, start: usize, limit: usize) -> Vec<Field> {
-        self.read(self.inner.list_fields(start, limit), |fields| size_of(fields))
-    }
-    fn fields(&self, name: &str) -> Vec<Field> {
-        self.read(self.inner.fields(name), |fields| size_of(fields))
-    }
-    fn decoded_fields(&self, name: &str) -> Vec<String> {
-        self.read(self.inner.decoded_fields(name), |values| values.iter().map(String::len).sum())
-    }
-    fn defects(&self) -> Vec<String> {
-        self.inner.defects()
-    }
-    fn count_parts(&self) -> usize {
-        self.inner.count_parts()
-    }
-    fn part(&self, index: usize) -> Option<PartFacts> {
-        self.inner.part(index)
-    }
-    fn part_parameter(&self, index: usize, name: &str) -> Option<String> {
-        self.inner.part_parameter(index, name)
-    }
-    fn part_fields(&self, index: usize, name: &str) -> Vec<Field> {
-        self.read(self.inner.part_fields(index, name), |fields| size_of(fields))
-    }
-    fn part_size(&self, index: usize) -> u64 {
-        self.inner.part_size(index)
-    }
-    fn part_read(&self, index: usize, start: u64, limit: usize) -> Vec<u8> {
-        self.read(self.inner.part_read(index, start, limit), Vec::len)
-    }
-    fn part_text(&self, index: usize, start: u64, limit: usize) -> Option<(String, Option<u64>)> {
-        let bytes = |text: &Option<(String, Option<u64>)>| text.as_ref().map_or(0, |(text, _)| text.len());
-        self.read(self.inner.part_text(index, start, limit), bytes)
     }
 }
