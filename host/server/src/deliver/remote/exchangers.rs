@@ -79,7 +79,7 @@ async fn ask(node: &Node, sts: &Sts, config: &Config, domain: &str, own: &Own) -
     let exchangers = match dns.exchange(domain).await.map_err(failed)? {
         Exchange::Hosts(hosts) => before_own(domain, hosts, &own.hostname)?,
         Exchange::Never => {
-            let text = format!("556 5.1.10 {domain} takes no mail: its MX record says so");
+            let text = format!("{domain} takes no mail: its MX record says so");
             return Err(Verdict::Failed(Said::here("5.1.10", text)));
         }
         Exchange::NoSuchDomain => {

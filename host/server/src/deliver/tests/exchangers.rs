@@ -96,7 +96,7 @@ async fn every_answer_of_the_dns() {
         ("backup.test", "delivered*"),
         ("many.test", "delivered*"),
         ("[127.0.0.2]", "delivered*"),
-        ("null.test", "bounced 556 5.1.10 null.test takes no mail*"),
+        ("null.test", "bounced null.test takes no mail*"),
         ("void.test", "bounced no mail exchanger of void.test has an address"),
         ("empty.test", "bounced no mail exchanger of empty.test has an address"),
         ("nosuch.test", "bounced there is no domain nosuch.test in the DNS"),
