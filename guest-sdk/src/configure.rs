@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use serde_path_to_error::Segment;
 
-use crate::Filter;
+use crate::{Filter, suggest};
 
 /// What is wrong with the settings. All of it at once.
 pub type Problems = Vec<Problem>;
@@ -38,8 +38,10 @@ pub fn configure_once<F: Filter>(place: &OnceLock<F>, settings: &str) -> Result<
 
 pub(crate) fn configure<F: Filter>(settings: &str) -> Result<F, Problems> {
     let mut json = serde_json::Deserializer::from_str(settings);
-    let settings = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| vec![Problem::new(pointer(error.path()), error.inner().to_string())])?;
+    let problem = |error: serde_path_to_error::Error<serde_json::Error>| {
+        Problem::new(pointer(error.path()), suggest::with_nearest(&error.inner().to_string()))
+    };
+    let settings = serde_path_to_error::deserialize(&mut json).map_err(|error| vec![problem(error)])?;
     F::configure(settings)
 }
 

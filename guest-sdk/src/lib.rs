@@ -56,6 +56,7 @@ mod configure;
 mod export;
 #[cfg(not(target_family = "wasm"))]
 mod fake;
+mod suggest;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 #[cfg(test)]
@@ -70,6 +71,7 @@ pub use bindings::imports::postwarden::filter::types::{
 #[doc(hidden)]
 pub use configure::configure_once;
 pub use configure::{NoSettings, Problem, Problems};
+pub use suggest::nearest;
 pub use verdict::{Answer, Objecting, accept, challenge, defer, discard, pass, quarantine, reject};
 
 #[cfg(target_family = "wasm")]

@@ -100,7 +100,7 @@ fn problems_say_where_they_are() {
     );
     assert_eq!(path(json!({ "rules": [{ "list": 3, "points": 1 }] })), "/rules/0/list");
     let unknown = host.configure::<Lists>(json!({ "rulez": [] })).unwrap_err().remove(0);
-    assert!(unknown.message.contains("rulez") && unknown.message.contains("rules"), "{unknown:?}");
+    assert!(unknown.message.contains("`rulez`") && unknown.message.ends_with("did you mean `rules`?"), "{unknown:?}");
 }
 
 #[test]
