@@ -15,6 +15,7 @@ mod cli_api;
 mod cli_check;
 mod cli_explain;
 mod clients;
+mod content;
 mod dev;
 mod dovecot;
 mod durable;

@@ -54,8 +54,8 @@ pub enum Refusal {
     TooManyHops,
     /// Row 27.
     Virus,
-    /// Row 28.
-    Content,
+    /// Row 28, with the filter's own text after the fixed words.
+    Content(Option<String>),
     /// Row 29.
     SpamFilter,
     /// Row 30.
@@ -118,7 +118,7 @@ impl Refusal {
             Self::NoSpace => (&reply::NO_SPACE, Case::Usual, None),
             Self::TooManyHops => (&reply::TOO_MANY_HOPS, Case::Usual, None),
             Self::Virus => (&reply::VIRUS_FOUND, Case::Usual, None),
-            Self::Content => (&reply::CONTENT_REJECTED, Case::Usual, None),
+            Self::Content(text) => (&reply::CONTENT_REJECTED, Case::Usual, text.as_deref()),
             Self::SpamFilter => (&reply::SPAM_FILTER_REJECTED, Case::Usual, None),
             Self::SpamScore => (&reply::SPAM_REJECTED, Case::Usual, None),
             Self::Filter(text) => (&reply::FILTER_REJECTED, Case::Usual, text.as_deref()),

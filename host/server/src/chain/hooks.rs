@@ -214,7 +214,7 @@ fn stage(running: &mut Running, question: &mut Question<'_>, edit: Edit) {
 pub(crate) fn refusal(objection: Objection) -> Refusal {
     match objection.reason {
         Reason::Virus => Refusal::Virus,
-        Reason::Content => Refusal::Content,
+        Reason::Content => Refusal::Content(own_text(objection)),
         Reason::Spam => Refusal::SpamFilter,
         Reason::Access => Refusal::AccessDenied,
         Reason::Filter => Refusal::Filter(own_text(objection)),

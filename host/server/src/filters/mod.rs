@@ -26,6 +26,7 @@ pub use slot::{Canary, Evaluator, Slot, VERSIONS_MAX, Version};
 pub fn builtin(name: &str) -> Option<&'static [u8]> {
     match name {
         "access" => Some(include_bytes!(env!("FILTER_ACCESS"))),
+        "content" => Some(include_bytes!(env!("FILTER_CONTENT"))),
         _ => None,
     }
 }
@@ -34,6 +35,7 @@ pub fn builtin(name: &str) -> Option<&'static [u8]> {
 pub fn builtin_files(name: &str) -> &'static [&'static str] {
     match name {
         "access" => &["black", "white", "bypass"],
+        "content" => &["rules"],
         _ => &[],
     }
 }

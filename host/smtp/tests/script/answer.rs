@@ -56,6 +56,7 @@ fn refusal(text: &str) -> Refusal {
     let (name, words) = text.split_once(' ').unwrap_or((text, ""));
     let words = (!words.is_empty()).then(|| words.to_owned());
     match name {
+        "Content" => Refusal::Content(words),
         "Filter" => Refusal::Filter(words),
         "FilterDeferred" => Refusal::FilterDeferred(words),
         _ => {
@@ -92,7 +93,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         NoSpace,
         TooManyHops,
         Virus,
-        Content,
+        Content(None),
         SpamFilter,
         SpamScore,
         Unavailable,
