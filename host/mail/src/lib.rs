@@ -4,6 +4,7 @@
 //! string of a client can start a new header field.
 
 pub mod address;
+pub mod authentication_results;
 pub mod date;
 pub mod dsn;
 pub mod header;
