@@ -78,6 +78,14 @@ pub enum Refusal {
     SenderDomainInvalid,
     /// 550 5.7.30: REQUIRETLS cannot be kept on the way on.
     RequireTlsUnavailable,
+    /// 550 5.7.23: the client may not send for the sender's domain.
+    SpfFailed,
+    /// 550 5.7.20: no signature of the message is right.
+    DkimFailed,
+    /// 550 5.7.26: neither SPF nor DKIM speaks for the author's domain.
+    DmarcFailed,
+    /// 550 5.7.29: the chain of forwarders is broken.
+    ArcFailed,
     /// 550 5.6.0: the content cannot be stored or read as a message.
     MessageMalformed,
     /// 421 4.3.2 and close: the server is stopping.
@@ -130,6 +138,10 @@ impl Refusal {
             Self::AddressLoop => (&reply::ADDRESS_LOOP, Case::Usual, None),
             Self::SenderDomainInvalid => (&reply::SENDER_DOMAIN_INVALID, Case::Usual, None),
             Self::RequireTlsUnavailable => (&reply::REQUIRETLS_UNAVAILABLE, Case::Usual, None),
+            Self::SpfFailed => (&reply::SPF_FAILED, Case::Usual, None),
+            Self::DkimFailed => (&reply::DKIM_FAILED, Case::Usual, None),
+            Self::DmarcFailed => (&reply::DMARC_FAILED, Case::Usual, None),
+            Self::ArcFailed => (&reply::ARC_FAILED, Case::Usual, None),
             Self::MessageMalformed => (&reply::MESSAGE_MALFORMED, Case::Usual, None),
             Self::ShuttingDown => (&reply::SHUTTING_DOWN, Case::Usual, None),
         };

@@ -181,6 +181,52 @@ pub static REQUIRETLS_UNAVAILABLE: Row = fault(
     &["The next host offers no TLS or no REQUIRETLS."],
     &["Send without the request, or ask the other side to support RFC 8689."],
 );
+pub static DKIM_FAILED: Row = fault(
+    "dkim-failed",
+    550,
+    "5.7.20",
+    "No valid DKIM signature",
+    "The message is signed, no signature is right, and authentication.dkim asks to refuse such mail.",
+    &[
+        "The message was changed on its way, as some mailing lists do.",
+        "The sender's key record is wrong.",
+        "A forgery.",
+    ],
+    &["Look at the results in `postwarden history find`; set authentication.dkim = { fail = \"tag\" } to take it."],
+);
+pub static SPF_FAILED: Row = fault(
+    "spf-failed",
+    550,
+    "5.7.23",
+    "SPF validation failed",
+    "The sender's domain says by SPF that the client may not send for it, and authentication.spf asks to refuse such mail.",
+    &["Mail was forwarded without a rewritten sender.", "The domain's SPF record misses a server.", "A forgery."],
+    &[
+        "Name forwarders of yours in authentication.exempt.",
+        "Ask the sender to correct the SPF record; set authentication.spf = { fail = \"tag\" } to take it.",
+    ],
+);
+pub static DMARC_FAILED: Row = fault(
+    "dmarc-failed",
+    550,
+    "5.7.26",
+    "Multiple authentication checks failed: DMARC of the author's domain",
+    "Neither SPF nor DKIM speaks for the domain in From, the domain has a DMARC record, and authentication.dmarc asks to refuse such mail.",
+    &["A mailing list changed the message.", "Somebody else's service sends for the domain unsigned.", "A forgery."],
+    &[
+        "Name a mailing list's domain in authentication.arc.trusted if it seals its mail.",
+        "Set authentication.dmarc = { fail = \"tag\" } to take it.",
+    ],
+);
+pub static ARC_FAILED: Row = fault(
+    "arc-failed",
+    550,
+    "5.7.29",
+    "ARC validation failure",
+    "The seals of the servers that forwarded the message do not hold, and authentication.arc asks to refuse such mail.",
+    &["The message was changed after its last seal."],
+    &["Set authentication.arc = { fail = \"tag\" } to take it."],
+);
 pub static MESSAGE_MALFORMED: Row = fault(
     "message-malformed",
     550,
@@ -237,7 +283,7 @@ pub static LINE_TOO_LONG: Row = fault(
 );
 
 /// In order of their codes, the good ones first.
-pub static OTHERS: [&Row; 35] = [
+pub static OTHERS: [&Row; 39] = [
     &SERVICE_READY,
     &TLS_READY,
     &CLOSING,
@@ -267,6 +313,10 @@ pub static OTHERS: [&Row; 35] = [
     &ADDRESS_LOOP,
     &SENDER_DOMAIN_INVALID,
     &REQUIRETLS_UNAVAILABLE,
+    &DKIM_FAILED,
+    &SPF_FAILED,
+    &DMARC_FAILED,
+    &ARC_FAILED,
     &MESSAGE_MALFORMED,
     &BARE_LINE_END,
     &FILTER_DEFERRED,
