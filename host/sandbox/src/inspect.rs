@@ -3,6 +3,7 @@
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
 
 use crate::grants::Grants;
 use crate::hook::Hook;
@@ -39,6 +40,18 @@ pub(crate) fn interfaces(engine: &Engine, component: &Component, grants: &Grants
     let hooks = exports(kind.exports(engine).map(|(name, _)| name))?;
     imports(kind.imports(engine).map(|(name, _)| name), grants)?;
     Ok(hooks)
+}
+
+/// Whether the component imports the function that tells who really sent a message. (What a guest does not call, its
+/// toolchain leaves out.)
+pub(crate) fn reads_authentication(engine: &Engine, component: &Component) -> bool {
+    const FUNCTION: &str = "[method]transaction.get-authentication-results";
+    component.component_type().imports(engine).any(|(name, item)| match item.ty {
+        ComponentItem::ComponentInstance(interface) => {
+            ours(name).is_some_and(|(name, _)| name == "smtp") && interface.get_export(engine, FUNCTION).is_some()
+        }
+        _ => false,
+    })
 }
 
 /// The exported hooks, in their order in a session.

@@ -45,6 +45,7 @@ pub(crate) struct Loaded {
     pub(crate) report: LoadReport,
     /// What the snapshot was built from.
     pub(crate) state: Option<StateRead>,
+    pub(crate) reads_authentication: bool,
 }
 
 impl Filter {
@@ -65,6 +66,11 @@ impl Filter {
     /// The hooks it exports; others need not be called and pass.
     pub fn hooks(&self) -> &[Hook] {
         &self.0.exported
+    }
+
+    /// Whether it can ask for authentication results: they cost lookups.
+    pub fn reads_authentication(&self) -> bool {
+        self.0.reads_authentication
     }
 
     /// Why each instance is configured anew; none: instances are copies of a snapshot.

@@ -109,8 +109,10 @@ impl Sandbox {
             return Err(LoadError::Settings(vec![(String::new(), "it takes none: it exports no `setup`".to_owned())]));
         }
         let configure_each = compiled.no_snapshot.is_some().then_some(settings);
+        let reads_authentication = inspect::reads_authentication(&self.engine, &compiled.component);
         let filter = Loaded {
             exported,
+            reads_authentication,
             room: self.room.clone(),
             report: LoadReport { cached, no_snapshot: compiled.no_snapshot, took: started.elapsed() },
             state: compiled.state,
