@@ -1,7 +1,7 @@
 //! The Postwarden server: sockets, TLS, configuration, decisions, delivery, commands.
 //!
 //! Rooms: `config` (what the operator wrote), `server`, `listen`, `sessions`, `connection`, `tls`, `proxy`
-//! (bytes in and out), `decide` (every answer), `deliver` (queue to mailbox), `admin` and `cli`
+//! (bytes in and out), `decide` (every answer), `sender_auth` (who really sent it), `deliver` (queue to mailbox), `admin` and `cli`
 //! (operators), `explain` (the FAQ), `node` (what all of them share).
 
 pub mod accounts_file;
@@ -17,16 +17,22 @@ pub mod decide;
 pub mod deliver;
 pub mod dev;
 pub mod directory;
+mod dmarc_reports;
 pub mod dns;
 pub mod explain;
 pub mod filters;
 pub mod listen;
 pub mod log;
 pub mod node;
+mod opened;
 pub mod proxy;
+mod sender_auth;
 pub mod server;
 pub mod sessions;
+pub mod signing;
+mod srs;
 mod stream;
+mod submission;
 pub mod tls;
 pub mod upkeep;
 pub mod workbench;

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::read::Problem;
 use crate::config::{Config, StoreBackend, read};
 use crate::node::Node;
+use crate::srs::Srs;
 use crate::{admin, deliver, filters, listen, log, upkeep};
 
 #[cfg(test)]
@@ -94,6 +95,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let Opened { store, ids } = open_store(&config).await.context("the store cannot be opened")?;
     let node = Node::new(config, store, ids)?;
     let config = node.config.load_full();
+    node.directory.set_srs(Srs::load(node.store.as_ref(), node.now()).await.context("the store cannot be read")?);
     // Before the first client: no mail passes unfiltered because a filter was still loading.
     load_filters(&node).await?;
     let addresses = match node.listeners.apply(&node, &config).await {

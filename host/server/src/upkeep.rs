@@ -1,4 +1,5 @@
-//! Deletes from the store what has expired: history, holds, filter state. No decision about mail.
+//! Deletes from the store what has expired: history, holds, filter state; lets DMARC reports go out. No decision about
+//! mail.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +7,7 @@ use std::time::Duration;
 use postwarden_store::{Result, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use crate::dmarc_reports;
 use crate::node::Node;
 
 /// Time between two rounds.
@@ -39,6 +41,9 @@ enum Kind {
 }
 
 async fn round(node: &Node) {
+    if let Err(error) = dmarc_reports::round(node).await {
+        tracing::warn!("DMARC reports were not sent: {error}");
+    }
     for kind in [Kind::History, Kind::Holds, Kind::State] {
         for _ in 0..BATCHES_MAX {
             match batch(node, kind).await {

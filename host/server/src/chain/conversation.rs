@@ -11,6 +11,7 @@ use postwarden_store::HoldReason;
 use super::decision::{Decisions, Report};
 use crate::config;
 use crate::filters::{Canary, Filters, Slot, Version};
+use crate::sender_auth::{self, Judgement};
 
 /// What one filter noted.
 pub(super) type Notes = BTreeMap<String, Vec<u8>>;
@@ -18,6 +19,8 @@ pub(super) type Notes = BTreeMap<String, Vec<u8>>;
 #[derive(Default)]
 pub struct Conversation {
     state: Option<Box<State>>,
+    /// Who sent the running transaction, as far as somebody asked.
+    pub(crate) sender: sender_auth::Known,
 }
 
 #[derive(Default)]
@@ -50,6 +53,8 @@ pub(super) struct Running {
     /// Why the message will be thrown away.
     pub(super) discard: Option<String>,
     pub(super) decisions: Decisions,
+    /// SPF failed: whoever sent it, a challenge would go to somebody else (row 32).
+    pub(super) forged: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +67,11 @@ impl Conversation {
     /// None: nothing was found, nothing runs.
     pub(super) fn state(&mut self) -> Option<&mut State> {
         self.state.as_deref_mut()
+    }
+
+    /// As [`Conversation::state`], with what is known about the sender.
+    pub(super) fn parts(&mut self) -> (Option<&mut State>, &sender_auth::Known) {
+        (self.state.as_deref_mut(), &self.sender)
     }
 
     pub(super) fn open(&mut self) -> &mut State {
@@ -77,6 +87,25 @@ impl Conversation {
         state.transactions = state.transactions.saturating_add(1);
         state.pinned = pin(filters, &format!("{session}/{}", state.transactions));
         state.running = state.connection.clone();
+    }
+
+    /// Points and a hold for the running message that come from no filter; they count as a filter's do.
+    pub(crate) fn judged(&mut self, judgement: &Judgement) {
+        if judgement.scores.is_empty() && judgement.hold.is_none() && judgement.vouched.is_none() {
+            return;
+        }
+        let running = &mut self.open().running;
+        for (symbol, points) in &judgement.scores {
+            running.score += points;
+            running.decisions.say(&format!("{symbol}={points:+.1}"));
+        }
+        if let Some(why) = judgement.hold {
+            running.hold(Held { reason: HoldReason::Quarantine, detail: format!("authentication: {why}") });
+            running.decisions.say(why);
+        }
+        if let Some(sealer) = &judgement.vouched {
+            running.decisions.say(&format!("DMARC failed, sealed by {sealer}"));
+        }
     }
 
     /// What stands in the history about the running transaction.

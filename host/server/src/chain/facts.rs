@@ -9,6 +9,7 @@ use postwarden_smtp::{ForwardPath, ReversePath, SenderParameters};
 use crate::decide::Asked;
 use crate::directory::{address, address_of};
 use crate::dns::Reverse;
+use crate::sender_auth::Known;
 
 pub(super) fn session(asked: &Asked<'_>) -> Session {
     let facts = asked.facts;
@@ -39,15 +40,21 @@ pub(super) fn session(asked: &Asked<'_>) -> Session {
 }
 
 /// At MAIL: it has no id yet.
-pub(super) fn proposed(path: &ReversePath, parameters: &SenderParameters) -> Transaction {
-    Transaction { sender: sender(path), sender_parameters: sender_parameters(parameters), ..Transaction::default() }
+pub(super) fn proposed(path: &ReversePath, parameters: &SenderParameters, known: &Known) -> Transaction {
+    Transaction {
+        sender: sender(path),
+        sender_parameters: sender_parameters(parameters),
+        authentication: known.results(),
+        ..Transaction::default()
+    }
 }
 
-pub(super) fn transaction(running: &postwarden_smtp::session::Transaction) -> Transaction {
+pub(super) fn transaction(running: &postwarden_smtp::session::Transaction, known: &Known) -> Transaction {
     Transaction {
         id: running.id.clone(),
+        authentication: known.results(),
         recipients: running.recipients.iter().map(|one| recipient(&one.path, &one.parameters)).collect(),
-        ..proposed(&running.sender, &running.parameters)
+        ..proposed(&running.sender, &running.parameters, known)
     }
 }
 
@@ -107,7 +114,7 @@ pub(super) fn tell_local(transaction: &mut Transaction, proposed: Option<&Recipi
     domains.iter().filter(|domain| !domain.is_empty()).for_each(|domain| tell(format!("domain.local:{domain}")));
 }
 
-fn sender(path: &ReversePath) -> String {
+pub(super) fn sender(path: &ReversePath) -> String {
     match path {
         ReversePath::Null => String::new(),
         ReversePath::Mailbox(mailbox) => address_of(mailbox),

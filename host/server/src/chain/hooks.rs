@@ -14,6 +14,7 @@ use super::facts;
 use super::message::Letter;
 use crate::config::FailureAction;
 use crate::decide::Asked;
+use crate::sender_auth;
 
 /// Bytes of a filter's own reply text.
 const REPLY_TEXT_BYTES_MAX: usize = 300;
@@ -43,8 +44,10 @@ pub(crate) async fn sender(
     parameters: &SenderParameters,
 ) -> Result<(), Refusal> {
     known.begin(&asked.node.filters, &asked.facts.session_id);
-    let Some(state) = known.state().filter(|state| wanted(state, Hook::Sender)) else { return Ok(()) };
-    let mut transaction = facts::proposed(path, parameters);
+    identify(asked, known, Hook::Sender, path).await;
+    let (state, sender) = known.parts();
+    let Some(state) = state.filter(|state| wanted(state, Hook::Sender)) else { return Ok(()) };
+    let mut transaction = facts::proposed(path, parameters, sender);
     facts::tell_local(&mut transaction, None, asked);
     let transaction = Some(Arc::new(transaction));
     envelope(asked, state, Question { hook: Hook::Sender, transaction, recipient: None, letter: None }).await
@@ -57,15 +60,29 @@ pub(crate) async fn recipient(
     path: &ForwardPath,
     parameters: &RecipientParameters,
 ) -> Result<(), Refusal> {
-    let Some(state) = known.state().filter(|state| wanted(state, Hook::Recipient)) else { return Ok(()) };
+    if let Some(running) = asked.transaction {
+        identify(asked, known, Hook::Recipient, &running.sender).await;
+    }
+    let (state, sender) = known.parts();
+    let Some(state) = state.filter(|state| wanted(state, Hook::Recipient)) else { return Ok(()) };
     let recipient = facts::recipient(path, parameters);
     let transaction = asked.transaction.map(|running| {
-        let mut transaction = facts::transaction(running);
+        let mut transaction = facts::transaction(running, sender);
         facts::tell_local(&mut transaction, Some(&recipient), asked);
         Arc::new(transaction)
     });
     let recipient = Some(recipient);
     envelope(asked, state, Question { hook: Hook::Recipient, transaction, recipient, letter: None }).await
+}
+
+/// SPF, before the message is there: only where a filter of this hook looks at such results.
+async fn identify(asked: &Asked<'_>, known: &mut Conversation, hook: Hook, path: &ReversePath) {
+    let reads = |pinned: &Pinned| {
+        pinned.answers(hook) && pinned.version.as_ref().is_some_and(|version| version.evaluator.reads_authentication())
+    };
+    if known.state().is_some_and(|state| state.pinned.iter().any(reads)) {
+        sender_auth::envelope(asked, &mut known.sender, &facts::sender(path)).await;
+    }
 }
 
 fn wanted(state: &State, hook: Hook) -> bool {

@@ -87,16 +87,18 @@ impl Changes {
 
 /// Asks the message filters; the draft leaves with the header they made.
 pub(crate) async fn message(asked: &Asked<'_>, known: &mut Conversation, draft: &mut Draft) -> Result<Passed, Refusal> {
-    let (Some(state), Some(transaction)) = (known.state(), asked.transaction) else { return Ok(Passed::default()) };
+    let (state, sender) = known.parts();
+    let (Some(state), Some(transaction)) = (state, asked.transaction) else { return Ok(Passed::default()) };
     if let Some(why) = &state.running.discard {
         return Ok(Passed { fate: Fated::Discard(why.clone()), ..Passed::default() });
     }
     let pinned = Arc::clone(&state.pinned);
     let mut running = state.running.clone();
+    running.forged = sender.spf_failed();
     let mut letter = None;
     let mut ruling = Ok(());
     if pinned.iter().any(|filter| filter.answers(Hook::Message)) {
-        let mut facts = facts::transaction(transaction);
+        let mut facts = facts::transaction(transaction, sender);
         let letter = letter.insert(Letter::read(asked.node, draft).await?);
         for edit in &running.edits {
             facts::apply(&mut facts, edit);
@@ -168,7 +170,7 @@ async fn finish(
         Some(mut held) => {
             let null = asked.transaction.is_some_and(|t| t.sender == postwarden_smtp::ReversePath::Null);
             // Whoever is no person answers no challenge (row 32).
-            if null || letter.as_ref().is_some_and(Letter::is_automatic) {
+            if null || running.forged || letter.as_ref().is_some_and(Letter::is_automatic) {
                 held.reason = HoldReason::Quarantine;
             }
             Fated::Hold(hold(asked, held))

@@ -27,7 +27,7 @@ pub(crate) use outcome::outcome;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes of messages that are in memory for filters at one time, over all sessions.
 pub const CONTENT_BYTES_MAX: u64 = 256 << 20;
@@ -44,6 +44,13 @@ pub struct Shared {
     pub(self) outcomes_running: Arc<Semaphore>,
     /// Outcomes no filter was told.
     pub outcomes_dropped: AtomicU64,
+}
+
+impl Shared {
+    /// Room for so many KiB of a message, within [`CONTENT_BYTES_MAX`]; none: the server is stopping.
+    pub(crate) async fn memory(&self, kibibytes: u32) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.content).acquire_many_owned(kibibytes).await.ok()
+    }
 }
 
 impl Default for Shared {

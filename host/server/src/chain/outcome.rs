@@ -15,7 +15,8 @@ use crate::decide::Asked;
 
 /// Queues the question to those who ask for outcomes.
 pub(crate) fn outcome(asked: &Asked<'_>, known: &mut Conversation, answer: &Answer) {
-    let (Some(state), Some(transaction)) = (known.state(), asked.transaction) else { return };
+    let (state, sender) = known.parts();
+    let (Some(state), Some(transaction)) = (state, asked.transaction) else { return };
     let pinned = Arc::clone(&state.pinned);
     if !pinned.iter().any(|filter| filter.answers(Hook::Outcome)) {
         return;
@@ -25,7 +26,7 @@ pub(crate) fn outcome(asked: &Asked<'_>, known: &mut Conversation, answer: &Answ
         shared.outcomes_dropped.fetch_add(1, Ordering::Relaxed);
         return;
     };
-    let mut transaction = facts::transaction(transaction);
+    let mut transaction = facts::transaction(transaction, sender);
     state.running.edits.iter().for_each(|edit| facts::apply(&mut transaction, edit));
     facts::tell_local(&mut transaction, None, asked);
     let call = Call {

@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod connection;
 mod dev;
+mod dkim;
 mod explain;
 mod failure;
 mod filter;
@@ -74,6 +75,8 @@ enum Command {
     Alias(alias::Command),
     /// Mailing lists
     List(list::Command),
+    /// Keys that sign outgoing mail: new
+    Dkim(dkim::Command),
     /// Messages that wait for delivery
     Queue(queue::Command),
     /// What happened to messages
@@ -111,6 +114,7 @@ fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitCode, Failure> {
         Command::Account(command) => command.run(config, out),
         Command::Alias(command) => command.run(config, out),
         Command::List(command) => command.run(config, out),
+        Command::Dkim(command) => command.run(config, out),
         Command::Queue(command) => command.run(config, out),
         Command::History(command) => command.run(config, out),
         Command::Quarantine(command) => command.run(config, out),

@@ -108,9 +108,21 @@ impl Default for FailureLimit {
     }
 }
 
+impl Default for Submission {
+    fn default() -> Self {
+        Self { complete: true, foreign_from: ForeignFrom::Sender }
+    }
+}
+
+impl Default for UnauthenticPolicy {
+    fn default() -> Self {
+        Self { fail: OnUnauthentic::Tag, score: 3.0 }
+    }
+}
+
 impl Default for SendLimit {
     fn default() -> Self {
-        Self { messages: 0, bytes: 0, within: Duration::from_secs(DAY) }
+        Self { messages: 0, bytes: 0, within: Duration::from_secs(DAY), exceeded: LimitExceeded::Refuse }
     }
 }
 
@@ -134,6 +146,7 @@ impl Default for Delivery {
             warn_after: hours(4),
             max_connections_per_destination: 20,
             dkim: Vec::new(),
+            srs: true,
             resolver: Vec::new(),
         }
     }

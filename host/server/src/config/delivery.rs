@@ -49,6 +49,7 @@ pub(super) fn delivery(s: Section<'_>, domains: usize) -> Delivery {
         warn_after: s.duration("warn-after", d.warn_after),
         max_connections_per_destination: s.count("max-connections-per-destination", d.max_connections_per_destination),
         dkim: dkim(&s),
+        srs: s.bool("srs", d.srs),
         resolver,
     };
     s.finish();
@@ -128,17 +129,17 @@ fn dkim(delivery: &Section<'_>) -> Vec<DkimKey> {
                 );
             }
         }
-        let key = s.file("key", "");
-        if let Some(entry) = s.get("key")
-            && !key.is_file()
-        {
-            entry.warn(format!("there is no file {}", key.display()));
-        }
         let domain =
             s.get("domain").and_then(|entry| entry.text().and_then(|text| entry.checked(address::domain(text))));
-        s.reader.warn(s.at, &s.path, "this version does not sign mail yet: it leaves without a DKIM signature");
-        if let Some(domain) = domain {
-            keys.push(DkimKey { domain, selector: s.text("selector", ""), key });
+        let selector = s.get("selector").and_then(|entry| {
+            let text = entry.text()?;
+            // A label or several of a name.
+            entry.checked(address::domain(&format!("{text}.example")).map(|_| text.to_ascii_lowercase()))
+        });
+        let file = s.file("key", "");
+        let secret = s.get("key").and_then(|entry| entry.text().and_then(|_| entry.checked(signing::Key::read(&file))));
+        if let (Some(domain), Some(selector), Some(secret)) = (domain, selector, secret) {
+            keys.push(DkimKey { domain, selector, key: file, secret: Arc::new(secret) });
         }
         s.finish();
     }

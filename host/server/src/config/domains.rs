@@ -55,6 +55,7 @@ fn send_limit(s: Section<'_>) -> SendLimit {
         messages: s.count("messages", d.messages),
         bytes: s.size("bytes", d.bytes),
         within: s.finite("within", d.within),
+        exceeded: s.choice("exceeded", &[("refuse", LimitExceeded::Refuse), ("hold", LimitExceeded::Hold)], d.exceeded),
     };
     s.finish();
     limit

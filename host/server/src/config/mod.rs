@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use postwarden_sandbox::{Cause, Grants, Limits};
 
 pub mod address;
+mod authentication;
 mod defaults;
 mod delivery;
 mod domains;
@@ -31,6 +33,8 @@ pub use sections::{MECHANISMS, VERBS};
 
 pub use postwarden_smtp::session::{Mechanism, Profile, Role};
 
+use crate::signing;
+
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The file it was read from; none for `postwarden dev`.
@@ -44,6 +48,8 @@ pub struct Config {
     pub replies: BTreeMap<String, String>,
     pub security: Security,
     pub auth: Auth,
+    pub authentication: Authentication,
+    pub submission: Submission,
     /// `[relay] from`
     pub relay_from: Vec<Network>,
     /// By domain, lower case.
@@ -129,6 +135,62 @@ pub struct FailureLimit {
     pub block_for: Duration,
 }
 
+/// `[submission]`: mail of users who logged in.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// Date, Message-ID and From are added where they are missing, Bcc is taken out.
+    pub complete: bool,
+    /// From is neither the login's own address nor one that leads to it (where `sender-must-match-login` is on).
+    pub foreign_from: ForeignFrom,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForeignFrom {
+    /// A Sender field names the login.
+    Sender,
+    /// Row 8.
+    Reject,
+    Keep,
+}
+
+/// `[authentication]`: mail of others, by who really sent it.
+#[derive(Clone, Debug, Default)]
+pub struct Authentication {
+    /// The client may not send for the sender's domain.
+    pub spf: UnauthenticPolicy,
+    /// There are signatures, and none of them is right.
+    pub dkim: UnauthenticPolicy,
+    /// Neither SPF nor DKIM speaks for the author's domain, which has a DMARC record.
+    pub dmarc: UnauthenticPolicy,
+    /// Whether domains that ask for it get a report of what was seen of them each day (`dmarc.reports`, default false).
+    pub dmarc_reports: bool,
+    /// A chain of forwarders is broken.
+    pub arc: UnauthenticPolicy,
+    /// Domains whose seal, last in a chain that holds, makes good for DMARC (`arc.trusted`).
+    pub arc_trusted: Vec<String>,
+    /// Clients whose mail is not judged: backup MX, forwarders of ours.
+    pub exempt: Vec<Network>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UnauthenticPolicy {
+    pub fail: OnUnauthentic,
+    /// Points for `score`.
+    pub score: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUnauthentic {
+    /// `Authentication-Results`, and facts for filters; nothing else.
+    Tag,
+    Score,
+    Quarantine,
+    /// 550 5.7.23, 5.7.20, 5.7.26 or 5.7.29.
+    Reject,
+    /// As the author's domain asks in its DMARC record.
+    Policy,
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct DomainConfig {
     pub unknown_users: UnknownUsers,
@@ -158,6 +220,16 @@ pub struct SendLimit {
     pub messages: u64,
     pub bytes: u64,
     pub within: Duration,
+    pub exceeded: LimitExceeded,
+}
+
+/// What becomes of mail beyond a send limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitExceeded {
+    /// Row 17.
+    Refuse,
+    /// Taken, and held until an operator lets it go.
+    Hold,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,6 +273,8 @@ pub struct Delivery {
     pub warn_after: Duration,
     pub max_connections_per_destination: usize,
     pub dkim: Vec<DkimKey>,
+    /// Whether what an alias forwards to other hosts gets a sender of this server (`srs`, default true).
+    pub srs: bool,
     /// Empty: the system's.
     pub resolver: Vec<SocketAddr>,
 }
@@ -235,6 +309,8 @@ pub struct DkimKey {
     pub domain: String,
     pub selector: String,
     pub key: PathBuf,
+    /// What the file holds.
+    pub secret: Arc<signing::Key>,
 }
 
 #[derive(Clone, Debug)]

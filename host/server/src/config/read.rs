@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::table::{Reader, Section, line_of};
-use super::{Config, address, defaults, delivery, domains, filters, listeners, sections};
+use super::{Config, address, authentication, defaults, delivery, domains, filters, listeners, sections};
 
 /// A larger file is no configuration.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -92,6 +92,8 @@ fn decode<'a>(reader: &'a Reader<'a>, root: Section<'a>, file: PathBuf) -> Confi
         replies: sections::replies(root.section("replies")),
         security: sections::security(root.section("security")),
         auth: sections::auth(root.section("auth")),
+        authentication: authentication::authentication(root.section("authentication")),
+        submission: authentication::submission(root.section("submission")),
         relay_from: sections::relay(root.section("relay")),
         accounts: sections::accounts(root.section("accounts")),
         store: sections::store(root.section("store")),

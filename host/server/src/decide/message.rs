@@ -14,10 +14,11 @@ use postwarden_store::{Draft, HoldReason, Id, Timestamp};
 
 use super::asked::Asked;
 use super::record::Record;
-use super::{hops, lookup_failed, quota, recipient, schedule, send_limit, size, store_refusal};
+use super::{arrival, hops, lookup_failed, quota, recipient, schedule, send_limit, size, store_refusal};
 use crate::chain::{self, Changes, Conversation, Fated};
 use crate::directory::{EXPANDED_RECIPIENTS_MAX, Reach, Target, address_of};
 use crate::dns::Reverse;
+use crate::sender_auth;
 
 /// Where all recipients of a message lead.
 #[derive(Default)]
@@ -57,6 +58,7 @@ async fn check_and_store(
     size::sender(asked, size).await?; // 26
     let mut routed = route(asked, transaction, &Changes::default(), size).await?; // 26, 33
     hops::check(&mut draft, asked.config.smtp.max_hops).await?;
+    Box::pin(arrival::check(asked, transaction, filtered, &mut draft, record)).await?;
     let passed = Box::pin(chain::message(asked, filtered, &mut draft)).await;
     record.report = filtered.report();
     let passed = passed?; // 19, 27 to 30, 35
@@ -76,16 +78,20 @@ async fn check_and_store(
         record.thrown_away(passed.changes.touch_recipients()).await;
         return Ok((Fate::Queued, refused));
     }
+    let counted = match routed.foreign {
+        true => send_limit::count(asked, size).await?, // 17
+        false => send_limit::Counted::default(),
+    };
+    // Without an end: it is the operator's to let go or to delete.
+    let over = |detail: &String| NewHold { reason: HoldReason::Operator, detail: detail.clone(), expires: None };
+    let hold = hold.or_else(|| counted.over.as_ref().map(over));
     let (fate, key, word) = match hold.as_ref().map(|hold| &hold.reason) {
         None => (Fate::Queued, "250", "queued"),
         Some(HoldReason::Challenge) => (Fate::Challenged, reply::CHALLENGED_BY_FILTER.key, "held"), // 32
         Some(_) => (Fate::Quarantined, "250", "held"),
     };
-    let counted = match routed.foreign {
-        true => send_limit::count(asked, size).await?, // 17
-        false => send_limit::Counted::default(),
-    };
-    match store(asked, transaction, passed.changes.sender, draft, routed.rows, hold, record).await {
+    match store(asked, transaction, passed.changes.sender, draft, routed.rows, hold, (&*record, &filtered.sender)).await
+    {
         Ok(()) => {
             asked.node.queue_wake.notify_one();
             record.stored(key, word);
@@ -183,12 +189,13 @@ impl Routed {
         let expire = Timestamp::try_from(asked.config.delivery.expire.as_millis()).unwrap_or(Timestamp::MAX);
         // What the poster asked to be told ends at a list (RFC 3461 section 5.2.7.3).
         let below_list = target.sender.is_some();
+        let sender = target.sender.or_else(|| forwarded(asked, recipient, &target.route));
         let parameters = &recipient.parameters;
         self.rows.push(NewRecipient {
             address: target.address,
             original: said(&recipient.path),
             route: target.route,
-            sender: target.sender,
+            sender,
             notify: parameters.notify.filter(|_| !below_list).map(notify),
             orcpt: parameters
                 .original
@@ -201,6 +208,13 @@ impl Routed {
     }
 }
 
+/// The sender under which an alias passes mail on to another host.
+fn forwarded(asked: &Asked<'_>, recipient: &Recipient, route: &Route) -> Option<String> {
+    let (Route::Remote(_), Some(transaction)) = (route, asked.transaction) else { return None };
+    let address = recipient::mailbox_of(asked, &recipient.path)?;
+    asked.node.directory.forwarded(&asked.config, &sender_of(transaction), &address, asked.now)
+}
+
 async fn store(
     asked: &Asked<'_>,
     transaction: &Transaction,
@@ -208,7 +222,7 @@ async fn store(
     draft: Draft,
     recipients: Vec<NewRecipient>,
     hold: Option<NewHold>,
-    record: &Record<'_>,
+    (record, origin): (&Record<'_>, &sender_auth::Known),
 ) -> Result<(), Refusal> {
     let id: Id = transaction.id.parse().map_err(|error: postwarden_store::Error| {
         tracing::error!(%error, id = transaction.id, "a transaction has an id that is none");
@@ -217,7 +231,7 @@ async fn store(
     let message = NewMessage {
         id,
         envelope: Envelope { sender: sender.unwrap_or_else(|| sender_of(transaction)), ..envelope(asked, transaction) },
-        trace: trace(asked, transaction),
+        trace: trace(asked, transaction, origin),
         content: draft,
         recipients,
         history: Some(record.taken(hold.as_ref())),
@@ -260,8 +274,14 @@ fn envelope(asked: &Asked<'_>, transaction: &Transaction) -> Envelope {
     }
 }
 
-/// The Received field of this server (RFC 5321 section 4.4).
-fn trace(asked: &Asked<'_>, transaction: &Transaction) -> Vec<u8> {
+/// What this server found out about the sender (RFC 8601), and its Received field (RFC 5321 section 4.4).
+fn trace(asked: &Asked<'_>, transaction: &Transaction, origin: &sender_auth::Known) -> Vec<u8> {
+    let mut trace = origin.field(&asked.config.hostname, transaction.parameters.smtputf8);
+    trace.extend(received_field(asked, transaction));
+    trace
+}
+
+fn received_field(asked: &Asked<'_>, transaction: &Transaction) -> Vec<u8> {
     let facts = asked.facts;
     let verb = facts.greeting.as_ref().map(|greeting| greeting.verb);
     let client = asked.client();

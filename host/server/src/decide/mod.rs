@@ -3,6 +3,7 @@
 //! The orders stand in `sender.rs` (MAIL), `recipient.rs` (RCPT) and `message.rs` (after the
 //! content); each policy is a file of its own. No reply text and no SMTP code here.
 
+mod arrival;
 mod asked;
 mod auth_required;
 mod budget;
@@ -83,6 +84,7 @@ async fn decide_at(
             login::scram_outcome(&asked, &user, &authorization, proven).await
         }
         Question::Sender { path, parameters } => {
+            filtered.sender = Default::default();
             let check = match sender::check(&asked, &path, &parameters).await {
                 Ok(()) => Box::pin(chain::sender(&asked, filtered, &path, &parameters)).await,
                 refused => refused,

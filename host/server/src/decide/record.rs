@@ -23,11 +23,13 @@ pub(super) struct Record<'a> {
     started: Instant,
     /// What its filters said.
     pub(super) report: Report,
+    /// Who really sent it, in a few words; empty where nobody asked.
+    pub(super) authentication: String,
 }
 
 impl<'a> Record<'a> {
     pub(super) fn new(asked: &'a Asked<'a>, transaction: &'a Transaction, size: u64, started: Instant) -> Self {
-        Self { asked, transaction, size, started, report: Report::default() }
+        Self { asked, transaction, size, started, report: Report::default(), authentication: String::new() }
     }
 
     /// The message is stored; its history was written with it.
@@ -77,7 +79,7 @@ impl<'a> Record<'a> {
             recipients: self.recipients().collect(),
             size: self.size,
             detail: self.report.summary.clone(),
-            facts: facts(&self.report, Some(self.microseconds())),
+            facts: facts(&self.report, Some(self.microseconds()), &self.authentication),
             ..HistoryRecord::default()
         }
     }
@@ -103,6 +105,7 @@ impl<'a> Record<'a> {
             size = self.size,
             reply,
             fate,
+            authentication = Some(self.authentication.as_str()).filter(|words| !words.is_empty()),
             score = (!self.report.filters.is_empty()).then_some(self.report.score),
             filters = Some(self.report.summary.as_str()).filter(|summary| !summary.is_empty()),
             microseconds = self.microseconds(),
@@ -120,10 +123,13 @@ impl<'a> Record<'a> {
 }
 
 /// What the history keeps besides its columns.
-fn facts(report: &Report, microseconds: Option<u64>) -> serde_json::Value {
+fn facts(report: &Report, microseconds: Option<u64>, authentication: &str) -> serde_json::Value {
     let mut facts = serde_json::Map::new();
     if let Some(microseconds) = microseconds {
         facts.insert("microseconds".to_owned(), microseconds.into());
+    }
+    if !authentication.is_empty() {
+        facts.insert("authentication".to_owned(), authentication.into());
     }
     if !report.filters.is_empty() {
         facts.insert("score".to_owned(), report.score.into());
@@ -185,7 +191,7 @@ pub(super) async fn recipient_refused(
         size: transaction.parameters.size.unwrap_or(0),
         reply: reply.to_owned(),
         detail: report.as_ref().map(|report| report.summary.clone()).unwrap_or_default(),
-        facts: report.as_ref().map(|report| facts(report, None)).unwrap_or_default(),
+        facts: report.as_ref().map(|report| facts(report, None, "")).unwrap_or_default(),
     };
     if let Err(error) = asked.node.store.note(record).await {
         tracing::warn!(%error, id = transaction.id, "the history misses a refused recipient");

@@ -26,7 +26,8 @@ pub(super) async fn check(asked: &Asked<'_>, path: &ReversePath) -> Check {
     }
 }
 
-async fn may_use(asked: &Asked<'_>, account: &str, sender: &Mailbox) -> Result<bool, Refusal> {
+/// Whether the address is the account's own, or leads to it.
+pub(super) async fn may_use(asked: &Asked<'_>, account: &str, sender: &Mailbox) -> Result<bool, Refusal> {
     let directory = &asked.node.directory;
     match directory.resolve(&asked.config, sender, asked.now).await.map_err(lookup_failed)? {
         Resolution::Account(own) => Ok(own.address == account),

@@ -15,7 +15,7 @@ mod settle;
 pub mod usage;
 mod verdict;
 mod way;
-mod whither;
+pub(crate) mod whither;
 
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use postwarden_store::Body;
-use postwarden_store::queue::{Job, QueuedMessage, QueuedRecipient};
-use tokio::sync::OwnedSemaphorePermit;
+use postwarden_store::queue::{Job, QueuedMessage, QueuedRecipient, Route};
+use postwarden_store::{Body, Timestamp};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 
 use super::verdict::Verdict;
+use crate::config::Config;
+use crate::signing::{self, Outgoing};
 
 /// What all parts of one claimed message share. While any of it lives, its slot is taken.
 #[derive(Debug)]
@@ -14,12 +16,42 @@ pub(crate) struct Claimed {
     pub message: Arc<QueuedMessage>,
     pub trace: Vec<u8>,
     pub body: Body,
+    signed: OnceCell<Vec<u8>>,
     _slot: OwnedSemaphorePermit,
 }
 
 impl Claimed {
     pub(crate) fn new(job: Job, slot: OwnedSemaphorePermit) -> Arc<Self> {
-        Arc::new(Self { message: job.message, trace: job.trace, body: job.body, _slot: slot })
+        Arc::new(Self { message: job.message, trace: job.trace, body: job.body, signed: OnceCell::new(), _slot: slot })
+    }
+
+    /// Signs the message, once for all other servers that get it.
+    pub(crate) async fn sign(&self, config: &Config, now: Timestamp) {
+        let made = async || {
+            let outgoing = Outgoing {
+                envelope: &self.message.envelope,
+                trace: &self.trace,
+                passed_on_by: self.passed_on_by(),
+                now,
+            };
+            signing::fields(config, &outgoing, &self.body).await.unwrap_or_else(|error| {
+                tracing::error!(target: "delivery", id = %self.message.id, %error, "cannot read a message to sign it");
+                Vec::new()
+            })
+        };
+        self.signed.get_or_init(made).await;
+    }
+
+    /// The domain of the first address that led to another host.
+    fn passed_on_by(&self) -> Option<&str> {
+        let mut recipients = self.message.recipients.iter().map(|queued| &queued.recipient);
+        let found = recipients.find(|one| matches!(one.route, Route::Remote(_)) && one.original != one.address)?;
+        found.original.rsplit_once('@').map(|(_, domain)| domain)
+    }
+
+    /// The signatures; empty before [`Claimed::sign`], and where nobody signs.
+    pub(crate) fn signatures(&self) -> &[u8] {
+        self.signed.get().map_or(&[], Vec::as_slice)
     }
 }
 

@@ -134,6 +134,9 @@ impl Directory {
                 }
                 Resolution::Mailbox(address) => found.push(address.clone(), Route::Local(address), step.sender, None),
                 Resolution::Alias(alias) => step.follow(&alias.targets, None, &mut steps, &mut found),
+                // Whoever answers such an address with a sender of his own was not sent the mail.
+                Resolution::Returned(_) if poster.sender.is_some() => found.refuse(Refusal::UnknownUser),
+                Resolution::Returned(to) => step.follow(&[to], None, &mut steps, &mut found),
                 Resolution::Redirect(to) => step.follow(&[to], None, &mut steps, &mut found),
                 Resolution::List(list) => {
                     // Below an admitted list the members are the list's choice, not the poster's.

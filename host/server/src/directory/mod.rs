@@ -6,8 +6,8 @@ mod expand;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use moka::sync::Cache;
@@ -16,6 +16,7 @@ use postwarden_store::accounts::Entry;
 use postwarden_store::{Account, Accounts, Alias, List, Result, Timestamp};
 
 use crate::config::{Config, LocalDelivery, UnknownUsers};
+use crate::srs::Srs;
 
 use expand::Membership;
 pub use expand::{EXPANDED_RECIPIENTS_MAX, EXPANSION_DEPTH_MAX, Expansion, Poster, Reach, Target, address_of};
@@ -41,6 +42,8 @@ pub struct Directory {
     epoch: Arc<AtomicU64>,
     generation: AtomicI64,
     next_poll: AtomicI64,
+    /// Knows the senders that this server has rewritten; none before the store was asked for its key.
+    srs: OnceLock<Srs>,
 }
 
 #[derive(Clone)]
@@ -68,6 +71,8 @@ pub enum Resolution {
     List(Arc<List>),
     /// Stands for another address: a catch-all, a postmaster, the owner of a list.
     Redirect(String),
+    /// A sender that this server rewrote: mail to it is a bounce, and goes there.
+    Returned(String),
     /// A mailbox without an account: the postmaster that RFC 5321 section 4.5.1 demands.
     Mailbox(String),
     /// Taken and thrown away (`unknown-users = "discard"`).
@@ -92,7 +97,24 @@ impl Directory {
             epoch: Arc::new(AtomicU64::new(1)),
             generation: AtomicI64::new(i64::MIN),
             next_poll: AtomicI64::new(i64::MIN),
+            srs: OnceLock::new(),
         }
+    }
+
+    /// From now on forwarded mail can be rewritten, and its bounces find the way back.
+    pub fn set_srs(&self, srs: Srs) {
+        let _ = self.srs.set(srs);
+    }
+
+    /// The sender of what is forwarded from `address`; none where it stays as it is.
+    pub fn forwarded(&self, config: &Config, sender: &str, address: &Mailbox, now: Timestamp) -> Option<String> {
+        let srs = self.srs.get().filter(|_| config.delivery.srs)?;
+        let (domain, _) = address::local(config, &address.domain)?;
+        let (_, from) = sender.rsplit_once('@')?;
+        if address::local_domain(config, &from.to_lowercase()).is_some() {
+            return None;
+        }
+        srs.rewrite(sender, domain, now)
     }
 
     /// The accounts for those who change them in this process: the next question is answered by the
@@ -144,6 +166,10 @@ impl Directory {
         let Some((domain, settings)) = address::local(config, &mailbox.domain) else {
             return Ok(Resolution::Foreign);
         };
+        if let Some(found) = self.srs.get().and_then(|srs| srs.reverse(&mailbox.local, now)) {
+            // Also where rewriting is switched off by now: what is on its way comes back.
+            return Ok(found.map_or(Resolution::Unknown { rejecting: false }, Resolution::Returned));
+        }
         let whole = address::join(&mailbox.local, domain);
         if let Some(known) = self.entry(&whole, now).await? {
             return Ok(known.into());

@@ -1,7 +1,9 @@
-//! The resolver of this server: confirmed reverse names, mail exchangers, and lookups for filters.
+//! The resolver of this server: confirmed reverse names, mail exchangers, lookups for filters, and what sender
+//! authentication asks.
 
 mod exchange;
 mod lookup;
+mod records;
 mod secure;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -16,11 +18,13 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
 use hickory_resolver::system_conf::read_system_conf;
+use mail_auth::MessageAuthenticator;
 use moka::sync::Cache;
 use postwarden_store::Timestamp;
 
 use crate::config::Config;
 pub use exchange::Exchange;
+pub use records::Records;
 use secure::Secure;
 pub use secure::Tlsa;
 
@@ -58,6 +62,9 @@ pub struct Dns {
     resolver: TokioResolver,
     /// Asks the same servers, and validates.
     secure: Secure,
+    /// For sender authentication; it asks the same resolver.
+    authenticator: MessageAuthenticator,
+    records: Records,
     clients: Cache<IpAddr, (Timestamp, Reverse)>,
 }
 
@@ -80,7 +87,18 @@ impl Dns {
         let mut builder = TokioResolver::builder_with_config(servers, TokioRuntimeProvider::default());
         *builder.options_mut() = options;
         let resolver = builder.build().context("the resolver cannot be set up")?;
-        Ok(Self { resolver, secure, clients: Cache::new(CLIENTS_MAX) })
+        let authenticator = MessageAuthenticator(resolver.clone());
+        Ok(Self { resolver, secure, authenticator, records: Records::new(), clients: Cache::new(CLIENTS_MAX) })
+    }
+
+    /// What checks SPF, DKIM, ARC and DMARC.
+    pub fn authenticator(&self) -> &MessageAuthenticator {
+        &self.authenticator
+    }
+
+    /// What it may remember.
+    pub fn records(&self) -> &Records {
+        &self.records
     }
 
     /// The reverse name, from memory or from the DNS, within [`REVERSE_TIMEOUT`].

@@ -96,6 +96,10 @@ impl Evaluator for Filter {
         Filter::is_stale(self).await.map_err(|error| format!("its state cannot be read: {error:?}"))
     }
 
+    fn reads_authentication(&self) -> bool {
+        Filter::reads_authentication(self)
+    }
+
     fn report(&self) -> Option<&LoadReport> {
         Some(Filter::report(self))
     }

@@ -25,6 +25,10 @@ pub trait Evaluator: Send + Sync {
     async fn is_stale(&self) -> Result<bool, String> {
         Ok(false)
     }
+    /// Whether it may ask who really sent a message: that costs lookups before the message is there.
+    fn reads_authentication(&self) -> bool {
+        true
+    }
     /// How its load went; none for a script.
     fn report(&self) -> Option<&LoadReport> {
         None

@@ -270,7 +270,8 @@ async fn a_full_store_is_a_temporary_refusal_and_counts_nothing() {
     assert_eq!(scene.data(b"\r\n").await, Answer::Refuse(Refusal::RelayLimits));
     let notes = lock(&scene.fake.notes);
     let told: Vec<_> = notes.iter().map(|note| note.event.as_str()).collect();
-    assert_eq!(told, ["refused", "refused"]);
+    // What the limit did is told once, and the message of its own.
+    assert_eq!(told, ["refused", "send-limit", "refused"]);
 }
 
 /// Whatever fails in the store, no question is answered with yes and none with a permanent no.

@@ -37,6 +37,8 @@ role = "lmtp"
 tls = "off"
 [relay]
 from = ["10.0.0.0/8"]
+[authentication]
+exempt = ["0.0.0.0/0"]
 "#;
 
 pub(super) struct Scene {

@@ -27,6 +27,9 @@ impl Link {
             let verdict = Verdict::refused(&node.config.load(), &Refusal::RequireTlsUnavailable);
             return Ok(part.all(&verdict));
         }
+        if self.protocol == Protocol::Smtp {
+            part.claimed.sign(&node.config.load_full(), node.now()).await;
+        }
         let mut senders: Vec<(&str, Vec<&QueuedRecipient>)> = Vec::new();
         for recipient in part.recipients() {
             let sender = sender_of(message, recipient);
@@ -116,7 +119,7 @@ impl Link {
         };
         Envelope {
             sender: sender.to_owned(),
-            size: message.size,
+            size: message.size.saturating_add(self.signatures(part).len() as u64),
             body: match envelope.body.as_str() {
                 "8BITMIME" => BodyType::EightBitMime,
                 "BINARYMIME" if part.claimed.body.inline().is_none_or(|content| !is_text(content)) => {
@@ -141,8 +144,14 @@ impl Link {
         }
     }
 
-    /// Trace fields and content, to the end.
+    /// A mailbox server gets none.
+    fn signatures<'p>(&self, part: &'p Part) -> &'p [u8] {
+        if self.protocol == Protocol::Smtp { part.claimed.signatures() } else { &[] }
+    }
+
+    /// Signatures, trace fields and content, to the end.
     async fn content(&mut self, part: &Part) -> postwarden_store::Result<()> {
+        self.put(self.signatures(part)).await;
         self.put(&part.claimed.trace).await;
         match part.claimed.body.inline() {
             Some(bytes) => self.put(bytes).await,
