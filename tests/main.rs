@@ -32,6 +32,7 @@ mod relay;
 mod remote;
 mod reverse_names;
 mod scripts;
+mod sender_auth;
 mod sink_faults;
 mod smuggling;
 mod space;
