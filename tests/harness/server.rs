@@ -41,7 +41,20 @@ impl Server {
         template::copy_to(dir.path());
         let server = Self { dir, process: None, addresses: BTreeMap::new(), starts: 0 };
         server.write_config(&config::text(extra, free_port()));
+        if extra.contains("\"builtin:") && !extra.contains("\"builtin:spam\"") {
+            server.share_compiled();
+        }
         server
+    }
+
+    /// The stock filters take seconds to compile: what one test has compiled, others read. Not for what learns: the
+    /// compiled model of one server is no model of another.
+    pub fn share_compiled(&self) {
+        let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+        let folder = self.dir.path().join("data/filters");
+        std::fs::create_dir_all(&shared).expect("a folder for compiled filters");
+        std::fs::create_dir_all(&folder).expect("the folder of filters");
+        std::os::unix::fs::symlink(shared, folder.join("compiled")).expect("a link");
     }
 
     pub fn write_config(&self, text: &str) {
