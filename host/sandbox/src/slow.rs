@@ -21,8 +21,7 @@ pub(crate) struct Slow(Option<Runtime>);
 
 impl Slow {
     pub(crate) fn start() -> io::Result<Self> {
-        // One processor is left to everything else.
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).saturating_sub(1).max(1);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("filter-slow")
