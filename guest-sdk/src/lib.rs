@@ -78,7 +78,7 @@ pub use verdict::{Answer, Objecting, accept, challenge, defer, discard, pass, qu
 pub use bindings::imports::postwarden::filter::{
     assets, call,
     content::{Message, Part},
-    dns,
+    dns, patterns,
     smtp::{Session, Transaction},
     state, tcp, telemetry,
 };
@@ -86,7 +86,7 @@ pub use bindings::imports::postwarden::filter::{
 pub use fake::{
     assets, call,
     content::{Message, Part},
-    dns,
+    dns, patterns,
     smtp::{Session, Transaction},
     state, tcp, telemetry,
 };

@@ -139,7 +139,9 @@ impl FakeHost {
 
     /// Configures a filter as the server does: without DNS, and without writing state.
     pub fn configure<F: Filter>(&self, settings: Value) -> Result<F, Problems> {
-        world(|world| (world.configuring, world.watched) = (true, BTreeMap::new()));
+        world(|world| {
+            (world.configuring, world.watched, world.patterns) = (true, BTreeMap::new(), BTreeMap::new());
+        });
         let configured = configure::configure(&settings.to_string());
         world(|world| world.configuring = false);
         configured

@@ -193,3 +193,29 @@ fn local_domains_and_new_parts() {
     assert!(matches!(transaction.replace_part(1, "message/rfc822", b""), Err(EditError::Invalid(_))));
     assert!(matches!(transaction.replace_part(3, "text/plain", b""), Err(EditError::NotFound)));
 }
+
+#[test]
+fn patterns_are_searched_natively() {
+    use patterns::{Error, Places};
+    assert!(matches!(patterns::find_in_bytes("a", b"x", Places::First, 9), Err(Error::NoSuchSet)));
+    assert!(matches!(patterns::define("a", &[b"x".to_vec()], false), Err(Error::WrongTime)));
+
+    struct Virus;
+    impl Filter for Virus {
+        type Settings = NoSettings;
+        fn configure(_: NoSettings) -> Result<Self, Problems> {
+            assert!(matches!(patterns::define("a", &[Vec::new()], true), Err(Error::Invalid(_))));
+            assert!(patterns::define("a", &[b"Eicar".to_vec(), b"car".to_vec()], true).is_ok());
+            Ok(Self)
+        }
+        fn on_message(&self, _: &Session, _: &Transaction, message: &Message) -> Answer {
+            let found =
+                patterns::find_in_message("a", message, Places::First, 9).map_err(|error| format!("{error:?}"))?;
+            let found: Vec<_> = found.iter().map(|found| (found.pattern, found.start)).collect();
+            if found == [(0, 14), (1, 16)] { reject(Reason::Virus).into() } else { Err(format!("{found:?}").into()) }
+        }
+    }
+    let host = FakeHost::new().message("Subject: x\n\nEICAR car\n");
+    let filter = host.configure::<Virus>(json!({})).unwrap();
+    assert!(matches!(host.on_message(&filter), Ok(Verdict::Reject(_))), "{:?}", host.on_message(&filter));
+}

@@ -2,6 +2,7 @@
 //! ones, over facts a test has set. One host a thread, made by [`crate::testing::FakeHost`].
 
 pub(crate) mod content;
+pub mod patterns;
 pub(crate) mod services;
 pub(crate) mod smtp;
 
@@ -58,6 +59,8 @@ pub(crate) struct World {
     /// Bucket and key to value and expiry, in milliseconds.
     pub(crate) state: BTreeMap<(String, String), (Vec<u8>, Option<u64>)>,
     pub(crate) configuring: bool,
+    /// Name to patterns, and whether case is ignored.
+    pub(crate) patterns: BTreeMap<String, (Vec<Vec<u8>>, bool)>,
     /// What the last `configure` got, by bucket and key.
     pub(crate) watched: BTreeMap<(String, String), Option<Vec<u8>>>,
     /// Milliseconds since the Unix epoch.
@@ -90,6 +93,7 @@ impl Default for World {
             assets: BTreeMap::new(),
             state: BTreeMap::new(),
             configuring: false,
+            patterns: BTreeMap::new(),
             watched: BTreeMap::new(),
             now: 1_000_000_000_000,
             scores: Vec::new(),

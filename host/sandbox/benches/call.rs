@@ -51,13 +51,15 @@ fn benchmark(criterion: &mut Criterion) {
         runtime.block_on(sandbox().load(source)).unwrap()
     };
     let cases = [
-        ("headers", 0, 0, false),
-        ("scan", 5_000, 0, true),
-        ("headers, 20 MB table", 0, 20, false),
-        ("scan, 50,000 patterns", 50_000, 0, true),
+        ("headers", 0, 0, false, false),
+        ("scan", 5_000, 0, true, false),
+        ("scan by the host", 5_000, 0, true, true),
+        ("headers, 20 MB table", 0, 20, false, false),
+        ("scan, 50,000 patterns", 50_000, 0, true, false),
+        ("scan by the host, 50,000 patterns", 50_000, 0, true, true),
     ];
-    for (name, patterns, table, body) in cases {
-        let filter = load("scan", json!({ "patterns": patterns, "table-mb": table, "body": body }));
+    for (name, patterns, table, body, lent) in cases {
+        let filter = load("scan", json!({ "patterns": patterns, "table-mb": table, "body": body, "lent": lent }));
         assert_eq!(filter.no_snapshot(), None);
         let asked = question(4096);
         let mut group = criterion.benchmark_group(name);

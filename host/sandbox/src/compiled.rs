@@ -10,10 +10,13 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::patterns::Lists;
 use crate::reads::StateRead;
 
 /// Files kept; the oldest are removed.
 const CACHED_MAX: usize = 64;
+/// Extension of the file with a filter's patterns.
+const PATTERNS: &str = "patterns";
 
 /// What is written beside the code.
 #[derive(Serialize, Deserialize)]
@@ -23,13 +26,17 @@ struct Note {
     no_snapshot: Option<String>,
     #[serde(default)]
     state: Option<StateRead>,
+    /// SHA-256 of the file of patterns, in hex; none: there are none.
+    #[serde(default)]
+    patterns: Option<String>,
 }
 
-/// A compiled component, why it is no snapshot, if it is none, and what of the state is in it.
+/// A compiled component, why it is no snapshot, if it is none, what of the state is in it, and its patterns.
 pub(crate) struct Compiled {
     pub(crate) component: Component,
     pub(crate) no_snapshot: Option<String>,
     pub(crate) state: Option<StateRead>,
+    pub(crate) lists: Lists,
 }
 
 impl Compiled {
@@ -47,13 +54,25 @@ pub(crate) fn read(engine: &Engine, folder: &Path, id: &str) -> Option<Compiled>
         tracing::warn!(file = %code_path.display(), "compiled code is damaged; the filter is compiled again");
         return None;
     }
+    let lists = patterns(&code_path, note.patterns.as_deref())?;
     match deserialize(engine, &code_path) {
-        Ok(component) => Some(Compiled { component, no_snapshot: note.no_snapshot, state: note.state }),
+        Ok(component) => Some(Compiled { component, no_snapshot: note.no_snapshot, state: note.state, lists }),
         Err(error) => {
             tracing::info!(file = %code_path.display(), %error, "compiled code is of another engine");
             None
         }
     }
+}
+
+/// The patterns beside the code. None: they are not what the note says.
+fn patterns(code: &Path, digest: Option<&str>) -> Option<Lists> {
+    let Some(digest) = digest else { return Some(Lists::default()) };
+    let bytes = std::fs::read(code.with_extension(PATTERNS)).ok()?;
+    if hex(&Sha256::digest(&bytes)) != digest {
+        tracing::warn!(file = %code.display(), "patterns beside compiled code are damaged; the filter is compiled again");
+        return None;
+    }
+    Lists::from_bytes(&bytes)
 }
 
 #[allow(unsafe_code)]
@@ -73,12 +92,19 @@ pub(crate) fn write(engine: &Engine, folder: &Path, id: &str, compiled: &Compile
 fn try_write(engine: &Engine, folder: &Path, id: &str, compiled: &Compiled) -> io::Result<()> {
     make_private(folder)?;
     let code = compiled.component.serialize().map_err(io::Error::other)?;
+    let (code_path, note_path) = paths(engine, folder, id);
+    let mut patterns = None;
+    if !compiled.lists.is_empty() {
+        let bytes = compiled.lists.to_bytes();
+        replace(folder, &code_path.with_extension(PATTERNS), &bytes)?;
+        patterns = Some(hex(&Sha256::digest(&bytes)));
+    }
     let note = Note {
         code: hex(&Sha256::digest(&code)),
+        patterns,
         no_snapshot: compiled.no_snapshot.clone(),
         state: compiled.state.clone(),
     };
-    let (code_path, note_path) = paths(engine, folder, id);
     replace(folder, &code_path, &code)?;
     replace(folder, &note_path, &serde_json::to_vec(&note).map_err(io::Error::other)?)?;
     prune(folder)
@@ -124,6 +150,10 @@ fn prune(folder: &Path) -> io::Result<()> {
     let surplus = notes.len().saturating_sub(CACHED_MAX);
     for (_, note) in notes.into_iter().take(surplus) {
         std::fs::remove_file(note.with_extension("code"))?;
+        match std::fs::remove_file(note.with_extension(PATTERNS)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         std::fs::remove_file(note)?;
     }
     Ok(())

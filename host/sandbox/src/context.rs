@@ -18,13 +18,14 @@ use crate::failure::{Cause, Stop};
 use crate::grants::Grants;
 use crate::hook::Hook;
 use crate::limits::{Limits, TICK};
+use crate::patterns::{Lists, Sets};
 use crate::reads::Reads;
 use crate::services::Services;
 use crate::verdict::{Edit, Score};
 
-/// Bytes that one host call hands out while a filter is configured, whatever its budget for calls: it reads its files
-/// and what it has learned.
-const CONFIGURE_PIECE_BYTES_MAX: usize = 64 << 20;
+/// Bytes that one host call hands out or takes while a filter is configured, whatever its budget for calls: it reads its
+/// files and what it has learned, and defines its patterns.
+pub(crate) const CONFIGURE_PIECE_BYTES_MAX: usize = 64 << 20;
 
 /// Bytes of standard error that are kept; a guest that writes more is told that it is closed.
 const STDERR_BYTES_MAX: usize = 16 << 10;
@@ -53,8 +54,11 @@ pub(crate) struct Context {
     time: Duration,
     /// Set at the first tick: the guest takes long.
     pub(crate) ticked: Arc<AtomicBool>,
-    /// What `configure` has read from the state.
+    /// What `configure` has read from the state, and the patterns it has defined.
     pub(crate) reads: Reads,
+    pub(crate) lists: Lists,
+    /// What calls search for; none: what this instance itself has defined.
+    pub(crate) sets: Option<Arc<Sets>>,
     /// Ticks in which the guest computed, and how many it may; none while it is configured or learns.
     ticks: u32,
     ticks_max: Option<u32>,
@@ -118,6 +122,8 @@ impl Context {
             deadline: now.checked_add(time).unwrap_or(now),
             time,
             reads: Reads::default(),
+            lists: Lists::default(),
+            sets: None,
             ticked: Arc::default(),
             ticks: 0,
             ticks_max,
@@ -181,11 +187,7 @@ impl Context {
         if self.host_calls > self.shared.limits.host_calls {
             return Err(stop(Cause::HostCalls, format!("more than {} host calls", self.shared.limits.host_calls)));
         }
-        if self.ticked.swap(true, Ordering::Relaxed) {
-            // It runs on a slow thread by now. Priority decides who runs next, not when: without this, whoever wakes up
-            // may wait for the rest of a time slice.
-            std::thread::yield_now();
-        }
+        self.ticked.store(true, Ordering::Relaxed);
         self.ticks = self.ticks.saturating_add(1);
         if self.ticks_max.is_some_and(|most| self.ticks > most) {
             return Err(stop(Cause::Cpu, format!("more than {:?} of computing", self.shared.limits.cpu)));

@@ -13,6 +13,7 @@ use crate::track_0_1::exports::postwarden::filter as wit;
 use crate::track_0_1::postwarden::filter::types;
 
 /// Where in the component each exported hook is. None: the host never calls it.
+#[derive(Clone)]
 pub(crate) struct Hooks {
     connect: Option<wit::on_connect::GuestIndices>,
     greeting: Option<wit::on_greeting::GuestIndices>,

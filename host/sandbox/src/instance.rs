@@ -17,8 +17,9 @@ use crate::failure::{Cause, Failure, Stop};
 use crate::hook::Hook;
 use crate::hooks::{Answer, Hooks};
 use crate::load::LoadReport;
+use crate::patterns::Sets;
 use crate::reads::StateRead;
-use crate::services::StateError;
+use crate::services::{Services, StateError};
 use crate::snapshot::configure;
 use crate::track_0_1::postwarden::filter::types as wit;
 use crate::verdict::{Objection, Reason, Verdict};
@@ -32,6 +33,7 @@ const REPLY_TEXT_BYTES_MAX: usize = 400;
 pub struct Filter(pub(crate) Arc<Loaded>);
 
 /// What all calls of a version share.
+#[derive(Clone)]
 pub(crate) struct Loaded {
     pub(crate) shared: Arc<Shared>,
     pub(crate) room: Arc<Room>,
@@ -46,6 +48,8 @@ pub(crate) struct Loaded {
     /// What the snapshot was built from.
     pub(crate) state: Option<StateRead>,
     pub(crate) reads_authentication: bool,
+    /// What its calls search for; none: it has defined nothing, or each instance does.
+    pub(crate) sets: Option<Arc<Sets>>,
 }
 
 impl Filter {
@@ -95,6 +99,14 @@ impl Filter {
         }
     }
 
+    /// The same filter, as it was configured, with other services for its calls.
+    pub fn with_services(&self, services: Arc<dyn Services>) -> Self {
+        let Shared { name, grants, limits, assets, .. } = self.0.shared.as_ref();
+        let (name, grants, limits, assets) = (name.clone(), grants.clone(), limits.clone(), assets.clone());
+        let shared = Arc::new(Shared { name, grants, limits, assets, services });
+        Self(Arc::new(Loaded { shared, ..Loaded::clone(&self.0) }))
+    }
+
     /// Asks the filter. Ends within its deadline, whatever the guest does; dropping the future ends the guest.
     ///
     /// A guest that computes for longer than a tick goes on beside the caller's runtime, at low priority: it takes no
@@ -130,7 +142,7 @@ impl Loaded {
         };
         self.room.wake();
         let mut context = Context::for_call(self.shared.clone(), self.room.growth.clone(), call.clone());
-        context.ticked = ticked;
+        (context.ticked, context.sets) = (ticked, self.sets.clone());
         let mut store = store_of(self.pre.engine(), context);
         let result = tokio::time::timeout_at(deadline, self.run(&mut store, &call)).await;
         let result = match result {

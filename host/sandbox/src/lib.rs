@@ -17,6 +17,7 @@ mod limits;
 mod load;
 #[doc(hidden)]
 pub mod measure;
+mod patterns;
 mod reads;
 mod services;
 mod slow;

@@ -18,6 +18,7 @@ use crate::hooks::Hooks;
 use crate::inspect;
 use crate::instance::{Filter, Loaded, cause_of, new_store};
 use crate::limits::Limits;
+use crate::patterns::Lists;
 use crate::services::Services;
 use crate::snapshot::{self, Snapshot, configure};
 
@@ -108,6 +109,18 @@ impl Sandbox {
         if hooks.setup.is_none() && !no_settings {
             return Err(LoadError::Settings(vec![(String::new(), "it takes none: it exports no `setup`".to_owned())]));
         }
+        let lists = compiled.lists;
+        let sets = match lists.is_empty() {
+            true => None,
+            false => Some(Arc::new(
+                self.room
+                    .slow
+                    .compute(COMPILE_MAX, move || lists.build())
+                    .await
+                    .map_err(LoadError::Host)?
+                    .map_err(LoadError::Host)?,
+            )),
+        };
         let configure_each = compiled.no_snapshot.is_some().then_some(settings);
         let reads_authentication = inspect::reads_authentication(&self.engine, &compiled.component);
         let filter = Loaded {
@@ -116,6 +129,7 @@ impl Sandbox {
             room: self.room.clone(),
             report: LoadReport { cached, no_snapshot: compiled.no_snapshot, took: started.elapsed() },
             state: compiled.state,
+            sets,
             shared,
             pre,
             hooks,
@@ -172,12 +186,12 @@ impl Sandbox {
             .slow
             .compute(COMPILE_MAX, move || runtime.block_on(snapshot::take(&sandbox, &for_shared, &wasm, &for_settings)))
             .await;
-        let (wasm, state, no_snapshot) = match taken {
-            Ok(Ok(Snapshot::Taken(snapshot, state))) => (Arc::from(snapshot), state, None),
-            Ok(Ok(Snapshot::Needless)) => (bytes.clone(), None, None),
-            Ok(Ok(Snapshot::Impossible(why))) => (bytes.clone(), None, Some(why)),
+        let (wasm, state, lists, no_snapshot) = match taken {
+            Ok(Ok(Snapshot::Taken(snapshot, state, lists))) => (Arc::from(snapshot), state, lists, None),
+            Ok(Ok(Snapshot::Needless)) => (bytes.clone(), None, Lists::default(), None),
+            Ok(Ok(Snapshot::Impossible(why))) => (bytes.clone(), None, Lists::default(), Some(why)),
             Ok(Err(error)) => return Err(error),
-            Err(why) => (bytes.clone(), None, Some(format!("the snapshot failed: {why}"))),
+            Err(why) => (bytes.clone(), None, Lists::default(), Some(format!("the snapshot failed: {why}"))),
         };
         let sandbox = self.clone();
         let component = self
@@ -187,7 +201,7 @@ impl Sandbox {
             .await
             .map_err(LoadError::Host)?;
         let component = component.map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
-        Ok(Compiled { component, no_snapshot, state })
+        Ok(Compiled { component, no_snapshot, state, lists })
     }
 
     /// One instance, all hooks looked at; settings tried where each instance is configured.

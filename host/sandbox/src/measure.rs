@@ -14,7 +14,8 @@ pub struct Live(#[expect(dead_code, reason = "it is held for the memory it takes
 
 /// Time of so many calls in one instance; none: a call failed.
 pub async fn repeat(filter: &Filter, call: &Call, times: u32) -> Option<Duration> {
-    let context = Context::for_call(filter.0.shared.clone(), filter.0.room.growth.clone(), call.clone());
+    let mut context = Context::for_call(filter.0.shared.clone(), filter.0.room.growth.clone(), call.clone());
+    context.sets = filter.0.sets.clone();
     let mut store = store_of(filter.0.pre.engine(), context);
     filter.0.room.wake();
     let instance = filter.0.pre.instantiate_async(&mut store).await.ok()?;
@@ -28,7 +29,8 @@ pub async fn repeat(filter: &Filter, call: &Call, times: u32) -> Option<Duration
 
 /// An instance that has answered and is kept.
 pub async fn keep(filter: &Filter, call: &Call) -> Option<Live> {
-    let context = Context::for_call(filter.0.shared.clone(), filter.0.room.growth.clone(), call.clone());
+    let mut context = Context::for_call(filter.0.shared.clone(), filter.0.room.growth.clone(), call.clone());
+    context.sets = filter.0.sets.clone();
     let mut store = store_of(filter.0.pre.engine(), context);
     let instance = filter.0.pre.instantiate_async(&mut store).await.ok()?;
     filter.0.hooks.call(&mut store, &instance, call).await.ok()?;

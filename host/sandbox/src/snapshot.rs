@@ -7,19 +7,20 @@ use wasmtime::Store;
 use wasmtime::component::{Component, Instance, Lift, WasmList};
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
-use crate::context::{Context, Shared};
+use crate::context::{CONFIGURE_PIECE_BYTES_MAX, Context, Shared};
 use crate::engine::Sandbox;
 use crate::failure::Cause;
 use crate::inspect;
 use crate::instance::{cause_of, new_store};
 use crate::load::LoadError;
+use crate::patterns::Lists;
 use crate::reads::StateRead;
 use crate::track_0_1::exports::postwarden::filter::setup;
 
 /// The result of `configure`.
 pub(crate) enum Snapshot {
-    /// The component with its configured memory, and what of the state is in it.
-    Taken(Vec<u8>, Option<StateRead>),
+    /// The component with its configured memory, what of the state is in it, and the patterns it has defined.
+    Taken(Vec<u8>, Option<StateRead>, Lists),
     /// It exports no `setup`: there is nothing to run.
     Needless,
     /// Why each instance must be configured anew.
@@ -48,6 +49,7 @@ pub(crate) async fn take(
     let pre = sandbox.linker.instantiate_pre(&component).map_err(|error| LoadError::Shape(format!("{error:#}")))?;
     let Ok(indices) = setup::GuestIndices::new(&pre) else { return Ok(Snapshot::Needless) };
     let mut store = new_store(sandbox, Context::for_configure(shared.clone(), sandbox.room.growth.clone()));
+    store.set_hostcall_fuel(CONFIGURE_PIECE_BYTES_MAX);
     let instance = match pre.instantiate_async(&mut store).await {
         Ok(instance) => instance,
         Err(error) => return Err(LoadError::Start(cause_of(&error, &store))),
@@ -59,13 +61,14 @@ pub(crate) async fn take(
         ));
     }
     let state = std::mem::take(&mut store.data_mut().reads).finish();
+    let lists = std::mem::take(&mut store.data_mut().lists);
     // The whole memory crosses as one list.
     store.set_hostcall_fuel(usize::MAX);
     let mut probe = Probe { store: &mut store, instance, failed: None };
     let taken = wizer.snapshot_component(&context, &mut probe).await;
     match (probe.failed, taken) {
         (Some(error), _) | (None, Err(error)) => Ok(Snapshot::Impossible(format!("{error:#}"))),
-        (None, Ok(bytes)) => Ok(Snapshot::Taken(bytes, state)),
+        (None, Ok(bytes)) => Ok(Snapshot::Taken(bytes, state, lists)),
     }
 }
 

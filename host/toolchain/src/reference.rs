@@ -23,6 +23,7 @@ const ORDER: &[&str] = &[
     "types",
     "smtp",
     "content",
+    "patterns",
     "dns",
     "state",
     "assets",

@@ -130,13 +130,17 @@ impl wit::HostPart for Context {
 }
 
 impl Context {
-    fn message(&mut self, this: &Resource<MessageHandle>, name: &'static str) -> Result<Arc<dyn Content>> {
+    pub(super) fn message(&mut self, this: &Resource<MessageHandle>, name: &'static str) -> Result<Arc<dyn Content>> {
         self.enter(name)?;
         self.table.get(this)?;
         self.content()
     }
 
-    fn part(&mut self, this: &Resource<PartHandle>, name: &'static str) -> Result<(Arc<dyn Content>, usize)> {
+    pub(super) fn part(
+        &mut self,
+        this: &Resource<PartHandle>,
+        name: &'static str,
+    ) -> Result<(Arc<dyn Content>, usize)> {
         self.enter(name)?;
         let at = self.table.get(this)?.0;
         Ok((self.content()?, at))

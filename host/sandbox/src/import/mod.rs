@@ -7,6 +7,7 @@ pub(crate) mod content;
 pub(crate) mod convert;
 pub(crate) mod dns;
 mod media_type;
+pub(crate) mod patterns;
 pub(crate) mod smtp;
 mod staging;
 pub(crate) mod state;
@@ -28,6 +29,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Context>) -> Result<()> {
     wit::content::add_to_linker::<Context, HasSelf<Context>>(linker, |context| context)?;
     wit::dns::add_to_linker::<Context, HasSelf<Context>>(linker, |context| context)?;
     wit::state::add_to_linker::<Context, HasSelf<Context>>(linker, |context| context)?;
+    wit::patterns::add_to_linker::<Context, HasSelf<Context>>(linker, |context| context)?;
     wit::tcp::add_to_linker::<Context, HasSelf<Context>>(linker, |context| context)?;
     wit::telemetry::add_to_linker::<Context, HasSelf<Context>>(linker, |context| context)?;
     wit::assets::add_to_linker::<Context, HasSelf<Context>>(linker, |context| context)?;

@@ -8,5 +8,6 @@ mod hooks;
 mod isolation;
 mod learning;
 mod loading;
+mod patterns;
 mod sdk;
 mod support;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Given;
 use crate::postwarden::filter::telemetry::{self, Level};
-use crate::postwarden::filter::{call, dns};
+use crate::postwarden::filter::{call, dns, patterns};
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
@@ -70,6 +70,12 @@ pub(crate) fn act(name: &str, given: Option<&Given>) -> Result<(), String> {
             let question = dns::Question { name: "never.example".to_owned(), record_type: 16 };
             let _ = dns::resolve(&question);
         }
+        // The longest way: each byte ends a hundred patterns of the set `nested`.
+        "find-for-ever" => loop {
+            let text = vec![b'a'; 1 << 20];
+            black_box(patterns::find_in_bytes("nested", &text, patterns::Places::First, u32::MAX))
+                .map_err(|e| format!("{e:?}"))?;
+        },
         "print" => println!("printed"),
         "remember" => {
             let before = CALLS.fetch_add(1, Ordering::SeqCst);

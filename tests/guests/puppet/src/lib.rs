@@ -18,7 +18,7 @@ use postwarden::filter::smtp::{EditError, Session, Transaction};
 use postwarden::filter::state::Bucket;
 use postwarden::filter::telemetry::{self, Level};
 use postwarden::filter::types::{Class, Failure, Objection, Reason, Recipient, Verdict};
-use postwarden::filter::{assets, call, tcp};
+use postwarden::filter::{assets, call, patterns, tcp};
 
 static SETTINGS: OnceLock<Value> = OnceLock::new();
 /// What `configure` has read from the state.
@@ -47,6 +47,16 @@ impl setup::Guest for Puppet {
                     return Err(vec![problem]);
                 }
                 "log" => telemetry::log(Level::Info, text(action, 1), &[]),
+                "define" => {
+                    let words: Vec<Vec<u8>> = action[2]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .map(|word| word.as_str().unwrap_or_default().into())
+                        .collect();
+                    let done = patterns::define(text(action, 1), &words, action[3].as_bool().unwrap_or(false));
+                    telemetry::log(Level::Info, &format!("define {done:?}"), &[]);
+                }
                 "read-state" => read_state(text(action, 1)),
                 name => evil::act(name, None).expect("an action of configure"),
             }
@@ -209,6 +219,31 @@ fn act(action: &Value, given: &Given) -> Option<Answer> {
             telemetry::log(Level::Info, &format!("note {}", String::from_utf8_lossy(&note)), &[]);
         }
         "log" => telemetry::log(Level::Info, text(action, 1), &[]),
+        // ["find", "set", "bytes"], or without bytes: in the message and in part 0
+        "find" => {
+            let (set, every, limit) =
+                (text(action, 1), patterns::Places::Every, action[3].as_u64().unwrap_or(9) as u32);
+            let show = |found: Result<Vec<patterns::Found>, patterns::Error>| match found {
+                Ok(found) => {
+                    found.iter().map(|found| format!("{}@{}", found.pattern, found.start)).collect::<Vec<_>>().join(" ")
+                }
+                Err(error) => format!("{error:?}"),
+            };
+            if let Some(bytes) = action[2].as_str() {
+                let found = patterns::find_in_bytes(set, bytes.as_bytes(), every, limit);
+                telemetry::log(Level::Info, &format!("found {}", show(found)), &[]);
+            } else if let Some(message) = &given.message {
+                let part = message.get_part(0)?;
+                let [whole, part] = [
+                    patterns::find_in_message(set, message, every, limit),
+                    patterns::find_in_part(set, &part, patterns::Places::First, limit),
+                ];
+                telemetry::log(Level::Info, &format!("found {}; {}", show(whole), show(part)), &[]);
+            }
+            if patterns::define(set, &[], false).is_ok() {
+                telemetry::log(Level::Error, "a hook could define patterns", &[]);
+            }
+        }
         "facts" => facts(given),
         "dns" => {
             let answer = dns::resolve(&Question { name: text(action, 1).to_owned(), record_type: 1 });

@@ -16,19 +16,30 @@ pub trait Mail {
     fn read(&self, start: u64, limit: u32) -> Vec<u8>;
 }
 
+/// Numbers that are the same everywhere.
+fn numbers() -> impl FnMut() -> u64 {
+    let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
+    move || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    }
+}
+
+/// So many words of ten letters.
+pub fn words(count: usize) -> Vec<Vec<u8>> {
+    let mut next = numbers();
+    (0..count).map(|_| (0..10).map(|_| b'a' + (next() % 26) as u8).collect()).collect()
+}
+
 impl Work {
     pub fn new(patterns: usize, table_mb: usize, body: bool) -> Self {
-        let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
-        let mut next = || {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            seed
-        };
-        let words: Vec<Vec<u8>> =
-            (0..patterns).map(|_| (0..10).map(|_| b'a' + (next() % 26) as u8).collect()).collect();
-        let table = (0..table_mb << 17).map(|_| next()).collect();
-        Self { patterns: AhoCorasick::new(words).expect("patterns"), table, body }
+        let table = (0..table_mb << 17).map({
+            let mut next = numbers();
+            move |_| next()
+        });
+        Self { patterns: AhoCorasick::new(words(patterns)).expect("patterns"), table: table.collect(), body }
     }
 
     /// Hits and a look into the table.
