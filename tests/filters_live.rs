@@ -317,3 +317,32 @@ fn a_filter_replaces_a_part_and_the_next_one_sees_it() {
     }
     assert_eq!(logs.matches("edit refused").count(), 3, "{logs}");
 }
+
+#[test]
+fn a_candidate_that_fails_its_self_test_does_not_stand() {
+    let mut server = Server::prepare(&filter(
+        "puppet",
+        "puppet.wasm",
+        "self-test = \"tests\"",
+        r#"on-message = [["if-text", "cheap pills", [["set-state", "seen", "1"], ["reject", "spam"]]]]"#,
+    ));
+    copy(&server, "puppet", "puppet.wasm");
+    let tests = server.dir.path().join("tests");
+    std::fs::create_dir(&tests).unwrap();
+    std::fs::write(tests.join("spam.eml"), "Subject: x\n\ncheap pills\n").unwrap();
+    std::fs::write(tests.join("spam.toml"), "[expect]\nverdict = \"reject\"\nreason = \"spam\"\n").unwrap();
+    server.launch();
+    let version = |server: &Server| server.cli_json(&["filter", "show", "puppet"])["versions"][0]["id"].clone();
+    let before = version(&server);
+    // The component of another filter, which rejects nothing: it loads, and does not stand.
+    let other = std::fs::read_to_string(server.config()).unwrap().replace("cheap pills", "dear pills");
+    server.write_config(&other);
+    let output = server.cli(&["reload"]);
+    let told = crate::harness::process::said(&output);
+    assert!(!output.status.success(), "{told}");
+    for words in ["filter \"puppet\"", "self-test: 1 of 1 failed: spam:", "expected reject, it is pass"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert_eq!(version(&server), before);
+    assert!(crate::harness::process::said(&server.cli(&["check"])).contains("self-test: 1 of 1 failed"));
+}

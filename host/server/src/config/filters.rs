@@ -37,6 +37,7 @@ pub(super) fn filters(root: &Section<'_>) -> Vec<Filter> {
             shadow: s.bool("shadow", false),
             always: s.bool("always", false),
             canary: canary(&s),
+            self_test: self_test(&s),
             refresh: s.duration("refresh", defaults::FILTER_REFRESH),
             grants: grants(&s, &component),
             component,
@@ -170,6 +171,15 @@ fn canary(s: &Section<'_>) -> Option<FilterCanary> {
     }
     s.finish();
     Some(canary)
+}
+
+fn self_test(s: &Section<'_>) -> Option<PathBuf> {
+    let entry = s.get("self-test")?;
+    let folder = s.reader.resolve(&s.text("self-test", ""));
+    if !folder.is_dir() {
+        entry.warn(format!("there is no folder {}", folder.display()));
+    }
+    Some(folder)
 }
 
 fn grants(s: &Section<'_>, component: &str) -> Grants {

@@ -369,6 +369,9 @@ pub struct Filter {
     /// How often the state that the filter got while it was configured is compared with what stands there today
     /// (`refresh`, default 10 s); a change loads it again. 0: only when something was learned by a command.
     pub refresh: Duration,
+    /// A folder of tests as `postwarden filter test` runs them, messages with what is expected of each. A component that
+    /// fails one does not stand.
+    pub self_test: Option<PathBuf>,
     /// Nothing by default. Paths in it are absolute.
     pub grants: Grants,
     /// Handed to the filter as JSON; dates as text.

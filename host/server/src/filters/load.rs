@@ -58,6 +58,9 @@ impl Loader for SandboxLoader {
             })
             .await
             .map_err(|error| error.to_string())?;
+        if let Some(folder) = &filter.self_test {
+            super::self_test::run(&loaded, filter, folder).await?;
+        }
         let report = loaded.report();
         tracing::info!(
             filter = filter.name,

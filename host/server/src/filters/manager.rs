@@ -23,7 +23,7 @@ const WATCHED_MAX: usize = 10_000;
 pub struct Manager {
     /// `filters` in the data folder.
     folder: PathBuf,
-    loader: Box<dyn Loader>,
+    pub(super) loader: Box<dyn Loader>,
     /// One change at a time.
     pub(super) changing: Arc<tokio::sync::Mutex<()>>,
     /// As they were when they were last loaded or refused.
@@ -148,10 +148,11 @@ impl Manager {
     }
 
     /// With the settings it had, and what the configuration allows it today.
-    pub(super) async fn load_kept(&self, filter: &config::Filter, kept: &Kept) -> Result<Arc<Version>, String> {
+    async fn load_kept(&self, filter: &config::Filter, kept: &Kept) -> Result<Arc<Version>, String> {
         let said = |error: String| format!("the version kept before: {error}");
         let bytes = read(&self.folder(&filter.name).component(&kept.component)).await.map_err(said)?;
-        let before = config::Filter { settings: kept.settings.clone(), ..filter.clone() };
+        // It stands in for what is worse: today's tests are no reason to have nothing.
+        let before = config::Filter { settings: kept.settings.clone(), self_test: None, ..filter.clone() };
         self.loader.load(&before, bytes, &kept.source).await.map_err(said)
     }
 
@@ -394,7 +395,7 @@ impl Manager {
         folder.write(&record);
     }
 
-    fn folder(&self, name: &str) -> Folder {
+    pub(super) fn folder(&self, name: &str) -> Folder {
         Folder::new(&self.folder, name)
     }
 }

@@ -9,6 +9,7 @@ pub mod load;
 pub mod manager;
 pub mod record;
 mod refresh;
+mod self_test;
 pub mod services;
 mod slot;
 pub mod stats;

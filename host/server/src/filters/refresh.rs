@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::record::Kept;
+use super::load::read;
 use super::slot::{Canary, Slot, Version};
 use super::{Filters, Manager};
+use crate::config;
 
 /// How long a filter whose new model did not load is left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
@@ -56,14 +57,11 @@ impl Manager {
     async fn load_again(&self, slot: &Slot, version: &Version) -> Result<Arc<Version>, String> {
         let config = slot.config.load_full();
         let record = self.record(&slot.name);
-        let kept = record.versions.into_iter().find(|kept| kept.id == version.id).unwrap_or_else(|| Kept {
-            id: version.id.clone(),
-            component: version.component.clone(),
-            source: version.source.clone(),
-            loaded: version.loaded,
-            settings: config.settings.clone(),
-        });
-        let fresh = self.load_kept(&config, &kept).await?;
+        let kept = record.versions.into_iter().find(|kept| kept.id == version.id);
+        let settings = kept.map_or_else(|| config.settings.clone(), |kept| kept.settings);
+        let bytes = read(&self.folder(&slot.name).component(&version.component)).await?;
+        let before = config::Filter { settings, ..(*config).clone() };
+        let fresh = self.loader.load(&before, bytes, &version.source).await?;
         match fresh.id == version.id {
             true => Ok(fresh),
             false => Err("its files or its configuration have changed too, and are not loaded yet".to_owned()),

@@ -71,6 +71,33 @@ impl Case {
         letters(&[file]).next().unwrap_or_else(|| Err("there is no message".to_owned()))
     }
 
+    /// Asks a filter that is loaded already.
+    pub async fn put_to(&self, subject: &Subject, outcome: &mut Outcome) -> Result<(), String> {
+        outcome.letter = self.letter()?;
+        let now = self.scenario.moment(NOON)?;
+        subject.lent.forget();
+        subject.lent.prepare(subject.filter.name(), &self.scenario, now)?;
+        for _ in 0..self.scenario.repeat.unwrap_or(1).clamp(1, REPEAT_MAX) {
+            let time = u64::try_from(now).unwrap_or(0);
+            outcome.trial = Some(trial::run(subject, &outcome.letter, &self.scenario, time).await);
+        }
+        if let Some(trial) = &outcome.trial {
+            outcome.microseconds = trial.took().as_micros();
+            outcome.differences = self.expected.differences(trial, &outcome.letter, subject);
+        }
+        Ok(())
+    }
+
+    /// Before it was put to a filter.
+    pub fn outcome(&self) -> Outcome {
+        Outcome {
+            differences: Vec::new(),
+            microseconds: 0,
+            letter: Letter { name: self.name.clone(), file: self.file.clone(), bytes: Vec::new(), sender: None },
+            trial: None,
+        }
+    }
+
     /// Which settings and grants: tests with the same share a loaded filter.
     fn key(&self) -> String {
         format!("{:?} {:?}", self.scenario.settings, self.scenario.grants)
@@ -96,12 +123,7 @@ impl<F> Tester<F> {
 
 impl<F: Fn(&Case) -> Result<Written, String>> Tester<F> {
     pub async fn run(&mut self, case: &Case) -> Outcome {
-        let mut outcome = Outcome {
-            differences: Vec::new(),
-            microseconds: 0,
-            letter: Letter { name: case.name.clone(), file: case.file.clone(), bytes: Vec::new(), sender: None },
-            trial: None,
-        };
+        let mut outcome = case.outcome();
         if let Err(error) = self.ask(case, &mut outcome).await {
             outcome.differences.push(error);
         }
@@ -109,8 +131,6 @@ impl<F: Fn(&Case) -> Result<Written, String>> Tester<F> {
     }
 
     async fn ask(&mut self, case: &Case, outcome: &mut Outcome) -> Result<(), String> {
-        outcome.letter = case.letter()?;
-        let now = case.scenario.moment(NOON)?;
         let key = case.key();
         if !self.loaded.contains_key(&key) {
             let loaded = match (self.find)(case) {
@@ -126,16 +146,6 @@ impl<F: Fn(&Case) -> Result<Written, String>> Tester<F> {
             (Some(Ok(subject)), None) => subject,
             (None, _) => return Err("the filter was not loaded".to_owned()),
         };
-        subject.lent.forget();
-        subject.lent.prepare(subject.filter.name(), &case.scenario, now)?;
-        for _ in 0..case.scenario.repeat.unwrap_or(1).clamp(1, REPEAT_MAX) {
-            let time = u64::try_from(now).unwrap_or(0);
-            outcome.trial = Some(trial::run(subject, &outcome.letter, &case.scenario, time).await);
-        }
-        if let Some(trial) = &outcome.trial {
-            outcome.microseconds = trial.took().as_micros();
-            outcome.differences = case.expected.differences(trial, &outcome.letter, subject);
-        }
-        Ok(())
+        case.put_to(subject, outcome).await
     }
 }
