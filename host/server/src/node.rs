@@ -1,5 +1,6 @@
 //! What all parts of a running server share. No behaviour of its own beyond handing things out.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -44,6 +45,8 @@ pub struct Node {
     pub decisions: Memory,
     /// Woken when something may be due.
     pub queue_wake: Notify,
+    /// Counted up when an operator wants mail tried now: what is remembered of dead hosts counts no more.
+    pub queue_hurry: AtomicU64,
     pub sessions: Arc<Sessions>,
     pub tls: Tls,
     pub listeners: Listeners,
@@ -85,6 +88,7 @@ impl Node {
             usage: Usage::new(),
             decisions: Memory::default(),
             queue_wake: Notify::new(),
+            queue_hurry: AtomicU64::new(0),
             sessions: Arc::default(),
             tls,
             listeners: Listeners::default(),

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use postwarden_store::{Accounts, Store, Timestamp};
 use serde::de::DeserializeOwned;
@@ -31,9 +32,10 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Something may be due now.
+    /// Something may be due now, and somebody wants to see it tried.
     pub(super) fn wake_queue(&self) {
         if let Some(node) = self.node {
+            node.queue_hurry.fetch_add(1, Ordering::Relaxed);
             node.queue_wake.notify_one();
         }
     }

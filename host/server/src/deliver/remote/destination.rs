@@ -5,6 +5,7 @@
 //! whoever it is: mail behind a dead host waits in the store.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -68,7 +69,8 @@ pub(super) struct State {
     alive: Option<Instant>,
     /// Since its last sign of life mail found no room first at this time.
     refused: Option<Instant>,
-    down: Option<(Instant, Said)>,
+    /// Until when, by which hurry of the operator, and why.
+    down: Option<(Instant, u64, Said)>,
     failures: u32,
     /// As many connections as the other side lets stand, until then.
     crowded: Option<(usize, Instant)>,
@@ -108,8 +110,8 @@ impl Destination {
         if let Some(hosts) = hosts {
             state.hosts = Arc::clone(hosts);
         }
-        if let Some((until, said)) = &state.down {
-            if now < *until {
+        if let Some((until, hurry, said)) = &state.down {
+            if now < *until && *hurry == self.hurry() {
                 return Err(Refused::Down(part, said.clone()));
             }
             state.down = None;
@@ -168,6 +170,10 @@ impl Destination {
         self.state().waiting.drain(..).collect()
     }
 
+    fn hurry(&self) -> u64 {
+        self.shared.node.queue_hurry.load(Ordering::Relaxed)
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -203,7 +209,7 @@ impl Destination {
         }
         let pause = DOWN.saturating_mul(1 << state.failures.min(8)).min(DOWN_MAX).min(first / 2);
         state.failures = state.failures.saturating_add(1);
-        state.down = Some((Instant::now() + pause, said.clone()));
+        state.down = Some((Instant::now() + pause, self.hurry(), said.clone()));
         state.alive = None;
         Some((part, std::mem::take(&mut state.waiting)))
     }

@@ -20,6 +20,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::admin::operation::{Operation as _, Parts};
 
 /// Fed without end means: so many bytes.
 const ENDLESS_BYTES: usize = 16 << 20;
@@ -185,6 +186,32 @@ async fn nobody_listens() {
         })
         .await;
     bench.stop().await;
+}
+
+/// Who says "queue retry" gets a try, not what is remembered of the last one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_in_a_hurry() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let mut bench = Bench::new(&format!("smarthost = \"{address}\"\nretry = [\"1h\"]")).await;
+    bench.accept(Mail { recipients: &["x@example.net"], ..Mail::default() }).await;
+    bench.start();
+    bench.deferred().await;
+    let listener = TcpListener::bind(address).await.unwrap();
+    let server = tokio::spawn(async move { take_all(listener.accept().await.unwrap().0).await });
+    let retry = crate::admin::queue::ChangeQueue {
+        ids: Vec::new(),
+        filter: QueueFilter::default(),
+        change: crate::admin::queue::Change::Retry,
+        all: true,
+        dry_run: false,
+    };
+    retry.run(&Parts::of(&bench.node)).await.unwrap();
+    bench.empty().await;
+    assert!(bench.history().await.iter().any(|record| record.event == "delivered"));
+    bench.stop().await;
+    server.abort();
 }
 
 /// B16: a host that takes connections and says nothing holds its share, and others are served.
