@@ -28,6 +28,7 @@ pub(super) async fn page(node: &Node) -> Result<String, Refused> {
         recipients,
         rows: node.decisions.tally.rows(),
         outcomes_dropped: node.chain.outcomes_dropped.load(Ordering::Relaxed),
+        send_limits: node.decisions.send_limits.load(Ordering::Relaxed),
         filters,
     }));
     let mut page = String::new();
@@ -43,6 +44,7 @@ struct Page {
     recipients: u64,
     rows: Vec<(&'static str, u64)>,
     outcomes_dropped: u64,
+    send_limits: u64,
     filters: Vec<(String, Totals)>,
 }
 
@@ -56,6 +58,8 @@ impl Collector for Page {
         page.counters("postwarden_answers", "What was answered to MAIL, RCPT and messages, by row", rows)?;
         let dropped = std::iter::once((Vec::new(), self.outcomes_dropped));
         page.counters("postwarden_outcomes_dropped", "Outcomes that no filter was told, for lack of time", dropped)?;
+        let limits = std::iter::once((Vec::new(), self.send_limits));
+        page.counters("postwarden_send_limits_exceeded", "Mail beyond a send limit, refused or held", limits)?;
         self.filters(&mut page)
     }
 }
@@ -133,7 +137,12 @@ mod tests {
         totals.counters.insert("own-count".to_owned(), 5);
         let mut registry = Registry::default();
         let filters = vec![("odd\"\n".to_owned(), totals)];
-        registry.register_collector(Box::new(Page { rows: vec![("virus-found", 1)], filters, ..Page::default() }));
+        registry.register_collector(Box::new(Page {
+            rows: vec![("virus-found", 1)],
+            send_limits: 4,
+            filters,
+            ..Page::default()
+        }));
         let mut page = String::new();
         text::encode(&mut page, &registry).unwrap();
         for line in [
@@ -141,6 +150,7 @@ mod tests {
             "postwarden_answers_total{row=\"virus-found\"} 1",
             "postwarden_filter_calls_total{filter=\"odd\\\"\\n\"} 3",
             "postwarden_filter_verdicts_total{filter=\"odd\\\"\\n\",verdict=\"reject\"} 2",
+            "postwarden_send_limits_exceeded_total 4",
             "filter_own_count_total{filter=\"odd\\\"\\n\"} 5",
             "# EOF",
         ] {

@@ -28,6 +28,8 @@ pub mod tally;
 pub(crate) mod tests;
 mod verify;
 
+use std::sync::atomic::AtomicU64;
+
 use postwarden_sandbox::Hook;
 use postwarden_smtp::session::{Facts, Transaction};
 use postwarden_smtp::{Answer, Question, Refusal};
@@ -44,6 +46,8 @@ pub struct Memory {
     refusals: budget::Budget,
     free: space::Free,
     pub tally: tally::Tally,
+    /// Messages and recipients beyond a send limit, refused or held.
+    pub send_limits: AtomicU64,
 }
 
 /// What a policy says: nothing, or why not.

@@ -3,6 +3,8 @@
 //! recipients it has. Refused at RCPT once a limit is used up; counted when the message is taken. With
 //! `exceeded = "hold"` the message is taken instead, and held. The first time in a window is told to the operator.
 
+use std::sync::atomic::Ordering;
+
 use postwarden_smtp::Refusal;
 use postwarden_store::{HistoryRecord, Timestamp};
 
@@ -73,8 +75,9 @@ pub(super) async fn count(asked: &Asked<'_>, size: u64) -> Result<Counted, Refus
     }
 }
 
-/// Log and history, once in the time a limit counts.
+/// Counted each time; log and history once in the time a limit counts.
 async fn alert(asked: &Asked<'_>, limits: &Meters, limit: &str) {
+    asked.node.decisions.send_limits.fetch_add(1, Ordering::Relaxed);
     let account = limits.account.as_str();
     let expires = Some(limits.expires);
     match asked.node.store.increment(ALERTS, account, 1, expires, asked.now).await {
