@@ -20,13 +20,20 @@ mail.good.example       A    192.0.2.1
 
 /// A server whose clients say where they come from, and `extra`.
 fn start(dns: &Dns, extra: &str) -> Server {
+    let mut server = prepare(dns, extra);
+    server.launch();
+    server
+}
+
+/// The same, not started.
+fn prepare(dns: &Dns, extra: &str) -> Server {
     let listener = "[[listener]]\nname = \"mx\"\nbind = [\"127.0.0.1:0\"]\nrole = \"mx\"\nproxy-protocol = [\"127.0.0.0/8\"]\n\
                     [[listener]]\nname = \"submission\"\nbind = [\"127.0.0.1:0\"]\nrole = \"submission\"\n";
     let delivery = match extra.contains("[delivery]") {
         true => extra.replace("[delivery]", &format!("[delivery]\nresolver = [\"{}\"]", dns.address)),
         false => format!("{extra}\n[delivery]\nresolver = [\"{}\"]\n", dns.address),
     };
-    Server::start(&format!("{listener}{delivery}"))
+    Server::prepare(&format!("{listener}{delivery}"))
 }
 
 fn from(server: &Server, client: &str) -> Client {
@@ -145,6 +152,23 @@ fn points_join_the_sum_and_quarantine_holds() {
     assert_eq!(reply.code, 250);
     wait_for("the held message", || server.cli_ok(&["quarantine", "list"]).contains("SPF failed").then_some(()));
     assert!(server.mails("alice@example.com").is_empty());
+}
+
+/// What was found is told to filters: a rule of the content filter asks for it.
+#[test]
+fn filters_know_who_sent_it() {
+    let dns = Dns::start(Zone::parse(ZONE));
+    let filter =
+        "[[filter]]\nname = \"content\"\ncomponent = \"builtin:content\"\nsettings = { rules = \"content.toml\" }\n";
+    let mut server = prepare(&dns, filter);
+    let rule = "[[rule]]\nname = \"forged\"\nwhen = { dmarc = \"fail\", spf = \"fail\" }\naction = \"reject\"\n";
+    std::fs::write(server.dir.path().join("content.toml"), rule).unwrap();
+    server.launch();
+    let mut client = from(&server, "192.0.2.9");
+    let reply = client.message("a@good.example", "alice@example.com", &letter("a@good.example"));
+    assert!(reply.code == 554 && reply.text().contains("content filter rejection"), "{}", reply.text());
+    let reply = client.message("a@soft.example", "alice@example.com", &letter("a@soft.example"));
+    assert_eq!(reply.code, 250, "{}", reply.text());
 }
 
 /// Keys by `dkim new`, signatures on the way out, verified by our own receiving server and by dkimpy.
