@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use anyhow::Context;
 use wit_bindgen_core::wit_parser::{
-    Docs, Function, FunctionKind, Handle, Interface, Resolve, Type, TypeDef, TypeDefKind, TypeOwner,
+    Docs, Field, Function, FunctionKind, Handle, Interface, Resolve, Type, TypeDef, TypeDefKind, TypeOwner,
 };
 
 use crate::contract::parsed;
@@ -76,11 +76,14 @@ fn docs(out: &mut String, docs: &Docs, indent: &str) {
     out.push('\n');
 }
 
+/// Name, type and comment of a field or a case.
+type Item<'a> = (&'a str, Option<String>, &'a Docs);
+
 /// A record, a variant, a resource, a name for another type.
 fn item(out: &mut String, resolve: &Resolve, name: &str, kind: &TypeDef) {
-    let (word, items): (&str, Vec<(&str, Option<String>, &Docs)>) = match &kind.kind {
+    let (word, items): (&str, Vec<Item<'_>>) = match &kind.kind {
         TypeDefKind::Record(record) => {
-            let field = |field: &'_ wit_bindgen_core::wit_parser::Field| Some(written(resolve, &field.ty));
+            let field = |field: &Field| Some(written(resolve, &field.ty));
             ("record", record.fields.iter().map(|one| (one.name.as_str(), field(one), &one.docs)).collect())
         }
         TypeDefKind::Variant(variant) => {
