@@ -55,6 +55,19 @@ impl FakeHost {
         self
     }
 
+    /// The raw message as bytes that need not be text; line ends as for [`Self::message`].
+    pub fn message_bytes(self, bytes: &[u8]) -> Self {
+        let mut raw = Vec::with_capacity(bytes.len());
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let end = line.strip_suffix(b"\n").map_or("", |_| "\r\n");
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            raw.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+            raw.extend_from_slice(end.as_bytes());
+        }
+        world(|world| world.message = Rc::new(mime::Message::new(raw)));
+        self
+    }
+
     pub fn sender(self, address: &str) -> Self {
         world(|world| world.sender = address.to_owned());
         self
