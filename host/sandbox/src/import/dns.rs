@@ -11,6 +11,8 @@ use crate::context::Context;
 use crate::services::{DnsAnswer, DnsError, DnsRecord, Services};
 use crate::track_0_1::postwarden::filter::dns as wit;
 
+/// Time that is kept for what a filter does when the DNS has not answered.
+const RESERVE_MAX: Duration = Duration::from_millis(50);
 /// Bytes of a name (RFC 1035 section 2.3.4).
 const NAME_BYTES_MAX: usize = 253;
 
@@ -22,7 +24,7 @@ impl wit::Host for Context {
         if let Err(error) = self.may_ask(&question) {
             return Ok(Err(error));
         }
-        Ok(ask(self.shared.services.clone(), question, self.time_left()).await)
+        Ok(ask(self.shared.services.clone(), question, self.dns_time()).await)
     }
 
     async fn resolve_all(&mut self, questions: Vec<wit::Question>) -> Result<Vec<Asked>> {
@@ -34,7 +36,7 @@ impl wit::Host for Context {
                 Err(error) => answers.push(Err(error)),
                 Ok(()) => {
                     answers.push(Err(wit::Error::Timeout));
-                    let (services, time) = (self.shared.services.clone(), self.time_left());
+                    let (services, time) = (self.shared.services.clone(), self.dns_time());
                     waiting.spawn(async move { (index, ask(services, question, time).await) });
                 }
             }
@@ -51,6 +53,12 @@ impl wit::Host for Context {
 }
 
 impl Context {
+    /// A question is given up early enough for the filter to answer without it.
+    fn dns_time(&self) -> Duration {
+        let left = self.time_left();
+        left.saturating_sub((left / 4).min(RESERVE_MAX))
+    }
+
     fn may_ask(&mut self, question: &wit::Question) -> std::result::Result<(), wit::Error> {
         let name = question.name.as_str();
         // A backslash escapes a dot for the resolver: what looks like a name below the grant would be a label beside it.
