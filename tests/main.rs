@@ -36,6 +36,7 @@ mod sender_auth;
 mod sink_faults;
 mod smuggling;
 mod space;
+mod spam;
 mod starttls;
 mod tidy;
 mod workbench;

@@ -28,6 +28,7 @@ pub fn builtin(name: &str) -> Option<&'static [u8]> {
     match name {
         "access" => Some(include_bytes!(env!("FILTER_ACCESS"))),
         "content" => Some(include_bytes!(env!("FILTER_CONTENT"))),
+        "spam" => Some(include_bytes!(env!("FILTER_SPAM"))),
         _ => None,
     }
 }
