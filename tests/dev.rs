@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::harness::process::Guard;
+use crate::harness::server::share_compiled;
 use crate::harness::{Client, mail, wait_for};
 
 /// The word after `address` in what was printed.
@@ -18,6 +19,7 @@ fn password_of(said: &str, address: &str) -> Option<String> {
 fn dev_prints_what_one_needs() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
+    share_compiled(&data);
     let mut command = Command::new(crate::harness::server::BINARY);
     command.args(["dev", "--smtp", "127.0.0.1:0", "--submission", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
     command.arg("--data").arg(&data).current_dir(dir.path());
@@ -84,6 +86,7 @@ fn a_filter_has_its_settings_and_grants_from_a_file_beside_it() {
     let beside = "grants = ['dns', 'state', { connect = ['127.0.0.1:1'] }]\ndeadline = '20s'\n\
         [settings]\non-message = [['reject', 'content', 'why'], ['pass']]\n";
     std::fs::write(dir.path().join("puppet.toml"), beside).unwrap();
+    share_compiled(&dir.path().join("data"));
     let mut command = Command::new(crate::harness::server::BINARY);
     command.args(["dev", "--smtp", "127.0.0.1:0", "--submission", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
     command.args(["--data", "data", "--filter", "puppet.wasm"]).current_dir(dir.path());

@@ -42,19 +42,9 @@ impl Server {
         let server = Self { dir, process: None, addresses: BTreeMap::new(), starts: 0 };
         server.write_config(&config::text(extra, free_port()));
         if extra.contains("\"builtin:") && !extra.contains("\"builtin:spam\"") {
-            server.share_compiled();
+            share_compiled(&server.dir.path().join("data"));
         }
         server
-    }
-
-    /// The stock filters take seconds to compile: what one test has compiled, others read. Not for what learns: the
-    /// compiled model of one server is no model of another.
-    pub fn share_compiled(&self) {
-        let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
-        let folder = self.dir.path().join("data/filters");
-        std::fs::create_dir_all(&shared).expect("a folder for compiled filters");
-        std::fs::create_dir_all(&folder).expect("the folder of filters");
-        std::os::unix::fs::symlink(shared, folder.join("compiled")).expect("a link");
     }
 
     pub fn write_config(&self, text: &str) {
@@ -209,6 +199,16 @@ pub fn cli(config: &Path, arguments: &[&str], input: &[u8]) -> Output {
     let mut command = Command::new(BINARY);
     command.args(arguments).arg("--config").arg(config);
     process::run(command, input)
+}
+
+/// The stock filters take seconds to compile: what one test has compiled, others read. `data` is a server's data folder.
+/// Not for what learns: the compiled model of one server is no model of another.
+pub fn share_compiled(data: &Path) {
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+    let folder = data.join("filters");
+    std::fs::create_dir_all(&shared).expect("a folder for compiled filters");
+    std::fs::create_dir_all(&folder).expect("the folder of filters");
+    std::os::unix::fs::symlink(shared, folder.join("compiled")).expect("a link");
 }
 
 /// A loopback port that was free a moment ago.

@@ -44,8 +44,13 @@ const FILES: &[(&str, &str)] = &[
 /// In the order of the reference configuration; those that this build has.
 pub(super) fn sections() -> String {
     let here = FILTERS.iter().filter(|(name, _)| crate::filters::builtin(name).is_some());
-    here.map(|(name, rest)| format!("\n[[filter]]\nname = \"{name}\"\ncomponent = \"builtin:{name}\"\n{rest}"))
-        .collect()
+    let section = |(name, rest): &(&str, &str)| {
+        format!(
+            "\n[[filter]]\nname = \"{name}\"\ncomponent = \"builtin:{name}\"\n\
+             deadline = \"10s\"                     # this machine compiles while it filters\n{rest}"
+        )
+    };
+    here.map(section).collect()
 }
 
 pub(super) fn make_files(data: &Path) -> anyhow::Result<()> {
