@@ -138,7 +138,7 @@ async fn message(node: &Node, day: &str, domain: &str, rows: &[Seen], now: Times
     let last = rows.last()?;
     let wanted: Vec<&str> = last.addresses.iter().map(|(address, _)| address.as_str()).collect();
     let dns = node.dns.load_full();
-    let allowed = dns.authenticator().verify_dmarc_report_address(domain, &wanted, dns.records().texts()).await?;
+    let allowed = dns.authenticator().verify_dmarc_report_address(domain, &wanted, dns.remembered().texts()).await?;
     let from = sender(&config);
     let begin = day.parse::<u64>().ok()?.saturating_mul(24 * 3600);
     let id = node.ids.next(now);
@@ -261,7 +261,7 @@ mod tests {
         assert!(text.contains("Report Domain: good.example") && text.contains("application/gzip"), "{text}");
         let parsed = Report::parse_rfc5322(text.as_bytes(), 1 << 20).unwrap();
         assert_eq!(
-            (parsed.records().len(), parsed.domain(), parsed.date_range_begin()),
+            (parsed.remembered().len(), parsed.domain(), parsed.date_range_begin()),
             (2, "good.example", 20_000 * 86_400)
         );
         assert!(node.store.list_keys(SIZES, &key, None, 10, NOON).await.unwrap().is_empty());

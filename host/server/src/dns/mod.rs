@@ -97,7 +97,7 @@ impl Dns {
     }
 
     /// What it may remember.
-    pub fn records(&self) -> &Records {
+    pub fn remembered(&self) -> &Records {
         &self.records
     }
 

@@ -147,7 +147,7 @@ fn limit(message: &mut AuthenticatedMessage<'_>, too_large: bool) {
 }
 
 async fn dkim<'m>(dns: &'m Dns, message: &'m AuthenticatedMessage<'m>, deadline: Instant) -> Vec<DkimOutput<'m>> {
-    let check = dns.authenticator().verify_dkim(dns.records().about(message));
+    let check = dns.authenticator().verify_dkim(dns.remembered().about(message));
     match timeout_at(deadline, check).await {
         Ok(mut outputs) => {
             outputs.truncate(SIGNATURES_MAX * 2);
@@ -171,7 +171,7 @@ async fn arc<'m>(
     if header::fields(head).any(oversized) || (too_large && header::fields(head).any(|field| is_of_arc(&field))) {
         return ArcOutput::default().with_result(DkimResult::Fail(Error::ParseError));
     }
-    let check = dns.authenticator().verify_arc(dns.records().about(message));
+    let check = dns.authenticator().verify_arc(dns.remembered().about(message));
     let late = |_| ArcOutput::default().with_result(DkimResult::TempError(no_answer()));
     timeout_at(deadline, check).await.unwrap_or_else(late)
 }
@@ -184,7 +184,7 @@ async fn dmarc(
     spf: &Spf,
 ) -> Option<DmarcOutput> {
     let parameters = DmarcParameters::new(message, dkim, &spf.domain, &spf.output);
-    let check = dns.authenticator().verify_dmarc(dns.records().about(parameters));
+    let check = dns.authenticator().verify_dmarc(dns.remembered().about(parameters));
     timeout_at(Instant::now() + TIME_MAX, check).await.ok()
 }
 

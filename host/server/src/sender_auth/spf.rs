@@ -41,7 +41,7 @@ pub(super) async fn evaluate(dns: &Dns, host: &str, client: IpAddr, helo: &str, 
             true => SpfParameters::verify_ehlo(client, helo, host),
             false => SpfParameters::verify_mail_from(client, helo, host, sender),
         };
-        let check = dns.authenticator().check_host(dns.records().about(parameters));
+        let check = dns.authenticator().check_host(dns.remembered().about(parameters));
         timeout(TIME_MAX, check).await.unwrap_or_else(|_| nothing(SpfResult::TempError))
     };
     let finding = Finding::new("spf", words::spf(output.result()));
