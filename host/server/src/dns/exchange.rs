@@ -25,7 +25,7 @@ pub enum Exchange {
 impl Dns {
     /// The mail exchangers of a domain.
     pub async fn exchange(&self, domain: &str) -> Result<Exchange, Temporary> {
-        let Some(records) = self.records(domain, RecordType::MX).await? else { return Ok(Exchange::NoSuchDomain) };
+        let Some(records) = self.all(domain, RecordType::MX).await? else { return Ok(Exchange::NoSuchDomain) };
         let exchangers: Vec<_> = records
             .iter()
             .filter_map(|record| match &record.data {
@@ -47,7 +47,7 @@ impl Dns {
 
     /// The addresses of a host; none if there is no such host.
     pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Temporary> {
-        let (v6, v4) = tokio::join!(self.records(host, RecordType::AAAA), self.records(host, RecordType::A));
+        let (v6, v4) = tokio::join!(self.all(host, RecordType::AAAA), self.all(host, RecordType::A));
         let found = |records: &Result<Option<Vec<Record>>, Temporary>| -> Vec<IpAddr> {
             let records = records.as_ref().ok().and_then(Option::as_ref);
             records.into_iter().flatten().filter_map(|record| record.data.ip_addr()).collect()
@@ -62,7 +62,7 @@ impl Dns {
 
     /// The TXT records of a name, each in one piece; none if there is no such name.
     pub async fn texts(&self, name: &str) -> Result<Vec<Vec<u8>>, Temporary> {
-        let records = self.records(name, RecordType::TXT).await?.unwrap_or_default();
+        let records = self.all(name, RecordType::TXT).await?.unwrap_or_default();
         let text = |record: &Record| match &record.data {
             RData::TXT(text) => Some(text.txt_data.concat()),
             _ => None,
@@ -71,7 +71,7 @@ impl Dns {
     }
 
     /// The records of a type, CNAMEs followed; none if the name does not exist.
-    async fn records(&self, name: &str, wanted: RecordType) -> Result<Option<Vec<Record>>, Temporary> {
+    async fn all(&self, name: &str, wanted: RecordType) -> Result<Option<Vec<Record>>, Temporary> {
         let Ok(mut asked) = Name::from_utf8(name) else { return Ok(None) };
         asked.set_fqdn(true);
         match self.resolver.lookup(asked, wanted).await {
