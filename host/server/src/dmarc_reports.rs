@@ -261,7 +261,7 @@ mod tests {
         assert!(text.contains("Report Domain: good.example") && text.contains("application/gzip"), "{text}");
         let parsed = Report::parse_rfc5322(text.as_bytes(), 1 << 20).unwrap();
         assert_eq!(
-            (parsed.remembered().len(), parsed.domain(), parsed.date_range_begin()),
+            (parsed.records().len(), parsed.domain(), parsed.date_range_begin()),
             (2, "good.example", 20_000 * 86_400)
         );
         assert!(node.store.list_keys(SIZES, &key, None, 10, NOON).await.unwrap().is_empty());
