@@ -61,6 +61,7 @@ mod suggest;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+pub mod units;
 mod verdict;
 
 pub use bindings::imports::postwarden::filter::content::{Field, TextChunk};

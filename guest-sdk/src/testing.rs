@@ -133,6 +133,12 @@ impl FakeHost {
         self
     }
 
+    /// A TCP peer at `host:port` that takes everything and says this.
+    pub fn peer(self, address: &str, said: impl Into<Vec<u8>>) -> Self {
+        world(|world| world.peers.insert(address.to_owned(), said.into()));
+        self
+    }
+
     /// Takes one of `edit`, `recipients`, `dns` and `state` away; all are granted at first.
     pub fn without(self, grant: &str) -> Self {
         world(|world| match grant {
@@ -142,6 +148,12 @@ impl FakeHost {
             "state" => world.granted.state = false,
             other => unreachable!("there is no grant {other:?} to take away"),
         });
+        self
+    }
+
+    /// What every call has left of its time, in milliseconds: at first 250.
+    pub fn time_left(self, milliseconds: u64) -> Self {
+        world(|world| world.time_left = milliseconds.saturating_mul(1_000_000));
         self
     }
 
@@ -205,6 +217,11 @@ impl FakeHost {
 
     pub fn edits(&self) -> Vec<Edit> {
         world(|world| world.edits.clone())
+    }
+
+    /// All that was sent to a peer.
+    pub fn sent(&self, address: &str) -> Vec<u8> {
+        world(|world| world.sent.get(address).cloned().unwrap_or_default())
     }
 
     /// `Info: message name=value`

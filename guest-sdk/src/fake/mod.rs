@@ -56,6 +56,9 @@ pub(crate) struct World {
     pub(crate) message: Rc<mime::Message>,
     pub(crate) dns: BTreeMap<(String, u16), Result<dns::Answer, dns::Error>>,
     pub(crate) assets: BTreeMap<String, Vec<u8>>,
+    /// What a peer says, by `host:port`, and what was sent to it.
+    pub(crate) peers: BTreeMap<String, Vec<u8>>,
+    pub(crate) sent: BTreeMap<String, Vec<u8>>,
     /// Bucket and key to value and expiry, in milliseconds.
     pub(crate) state: BTreeMap<(String, String), (Vec<u8>, Option<u64>)>,
     pub(crate) configuring: bool,
@@ -65,6 +68,8 @@ pub(crate) struct World {
     pub(crate) watched: BTreeMap<(String, String), Option<Vec<u8>>>,
     /// Milliseconds since the Unix epoch.
     pub(crate) now: u64,
+    /// Nanoseconds.
+    pub(crate) time_left: u64,
     pub(crate) scores: Vec<(String, f64)>,
     pub(crate) edits: Vec<Edit>,
     pub(crate) log: Vec<String>,
@@ -91,11 +96,14 @@ impl Default for World {
             message: Rc::new(mime::Message::new(Vec::new())),
             dns: BTreeMap::new(),
             assets: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            sent: BTreeMap::new(),
             state: BTreeMap::new(),
             configuring: false,
             patterns: BTreeMap::new(),
             watched: BTreeMap::new(),
             now: 1_000_000_000_000,
+            time_left: 250_000_000,
             scores: Vec::new(),
             edits: Vec::new(),
             log: Vec::new(),
