@@ -104,8 +104,9 @@ impl Message {
     pub fn defects(&self) -> Vec<&'static str> {
         let structure = self.structure();
         let mut defects = structure.defects.clone();
-        for (index, part) in structure.parts.iter().enumerate() {
-            if !part.media_type.starts_with("multipart/") && !self.decoded(index).1 {
+        for part in &structure.parts {
+            let raw = self.slice(part.body);
+            if !part.media_type.starts_with("multipart/") && !decode::is_sound(raw, part.encoding) {
                 defects.push(part.encoding.defect());
             }
         }
@@ -122,7 +123,12 @@ impl Message {
 
     /// The part's bytes after transfer decoding.
     pub fn part_bytes(&self, index: usize) -> &[u8] {
-        self.decoded(index).0
+        let Some(part) = self.part(index) else { return &[] };
+        let raw = self.slice(part.body);
+        match part.encoding {
+            decode::Encoding::Plain => raw,
+            encoding => part.decoded.get_or_init(|| decode::transfer(raw, encoding).0),
+        }
     }
 
     /// The part as text; none: it is no text, or of an unknown charset.
@@ -132,18 +138,7 @@ impl Message {
             return None;
         }
         let charset = part.parameters.iter().find(|(name, _)| name == "charset").map(|(_, value)| value.as_str());
-        part.text.get_or_init(|| decode::text(self.decoded(index).0, charset)).as_deref()
-    }
-
-    /// The bytes, and whether they decoded well.
-    fn decoded(&self, index: usize) -> (&[u8], bool) {
-        let Some(part) = self.part(index) else { return (&[], true) };
-        let raw = self.slice(part.body);
-        if part.encoding == decode::Encoding::Plain {
-            return (raw, true);
-        }
-        let decoded = part.decoded.get_or_init(|| decode::transfer(raw, part.encoding).0);
-        (decoded, decode::is_sound(raw, part.encoding))
+        part.text.get_or_init(|| decode::text(self.part_bytes(index), charset)).as_deref()
     }
 
     fn structure(&self) -> &Structure {
