@@ -214,7 +214,11 @@ impl Sandbox {
         };
         filter.hooks.try_all(&mut store, &instance).map_err(LoadError::Shape)?;
         match (&filter.configure_each, &filter.hooks.setup) {
-            (Some(settings), Some(setup)) => configure(&mut store, &instance, setup, settings).await,
+            (Some(settings), Some(setup)) => {
+                let configured = configure(&mut store, &instance, setup, settings).await;
+                snapshot::tell(&mut store);
+                configured
+            }
             _ => Ok(()),
         }
     }

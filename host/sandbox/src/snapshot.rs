@@ -7,6 +7,7 @@ use wasmtime::Store;
 use wasmtime::component::{Component, Instance, Lift, WasmList};
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
+use crate::call::Level;
 use crate::context::{CONFIGURE_PIECE_BYTES_MAX, Context, Shared};
 use crate::engine::Sandbox;
 use crate::failure::Cause;
@@ -54,7 +55,9 @@ pub(crate) async fn take(
         Ok(instance) => instance,
         Err(error) => return Err(LoadError::Start(cause_of(&error, &store))),
     };
-    configure(&mut store, &instance, &indices, settings).await?;
+    let configured = configure(&mut store, &instance, &indices, settings).await;
+    tell(&mut store);
+    configured?;
     if !store.data().table.is_empty() {
         return Ok(Snapshot::Impossible(
             "after configure it still holds a handle, such as standard output it has printed to".to_owned(),
@@ -93,6 +96,23 @@ pub(crate) async fn configure(
             Err(LoadError::Start((cause, format!("{detail}{said}"))))
         }
         Err(_) => Err(LoadError::Start((Cause::Deadline, format!("configure took longer than {limit:?}")))),
+    }
+}
+
+/// What `configure` has to say to the operator, who is not waiting for a message.
+pub(crate) fn tell(store: &mut Store<Context>) {
+    let context = store.data_mut();
+    let filter = context.shared.name.clone();
+    for line in std::mem::take(&mut context.staged.log) {
+        let fields: String = line.fields.iter().map(|(name, value)| format!(" {name}={value:?}")).collect();
+        let message = format!("{}{fields}", line.message.escape_debug());
+        match line.level {
+            Level::Trace => tracing::trace!(target: "filter", filter, "{message}"),
+            Level::Debug => tracing::debug!(target: "filter", filter, "{message}"),
+            Level::Info => tracing::info!(target: "filter", filter, "{message}"),
+            Level::Warn => tracing::warn!(target: "filter", filter, "{message}"),
+            Level::Error | Level::Critical => tracing::error!(target: "filter", filter, "{message}"),
+        }
     }
 }
 
