@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Folders in `filters/`.
-const STOCK: &[&str] = &["access", "content", "spam"];
+const STOCK: &[&str] = &["access", "clamd", "content", "spam", "virus"];
 
 fn main() -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

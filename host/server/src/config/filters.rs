@@ -10,7 +10,7 @@ use super::table::{Section, join};
 use super::*;
 
 /// Filters that come with the server.
-const BUILTIN: &[&str] = &["access", "virus", "content", "spam"];
+const BUILTIN: &[&str] = &["access", "virus", "content", "spam", "clamd"];
 
 const ACTIONS: &[(&str, FailureAction)] =
     &[("defer", FailureAction::Defer), ("pass", FailureAction::Pass), ("reject", FailureAction::Reject)];
@@ -32,7 +32,7 @@ pub(super) fn filters(root: &Section<'_>) -> Vec<Filter> {
         let component = component(&s);
         filters.push(Filter {
             on_failure: on_failure(&s),
-            limits: limits(&s),
+            limits: limits(&s, &component),
             breaker: breaker(s.section("breaker")),
             shadow: s.bool("shadow", false),
             always: s.bool("always", false),
@@ -42,6 +42,7 @@ pub(super) fn filters(root: &Section<'_>) -> Vec<Filter> {
             grants: grants(&s, &component),
             component,
             settings: settings(&s),
+            component,
             name,
         });
         if let Some(filter) = filters.last_mut() {
@@ -105,8 +106,8 @@ fn on_failure(s: &Section<'_>) -> OnFailure {
     chosen
 }
 
-fn limits(s: &Section<'_>) -> Limits {
-    let d = Limits::default();
+fn limits(s: &Section<'_>, component: &str) -> Limits {
+    let d = crate::filters::builtin_limits(component.strip_prefix("builtin:").unwrap_or_default());
     Limits {
         deadline: s.finite("deadline", d.deadline),
         cpu: s.finite("cpu", d.cpu),

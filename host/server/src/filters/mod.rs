@@ -16,8 +16,10 @@ pub mod stats;
 pub mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use postwarden_sandbox::Limits;
 
 pub use check::check;
 pub use manager::Manager;
@@ -27,8 +29,10 @@ pub use slot::{Canary, Evaluator, Slot, VERSIONS_MAX, Version};
 pub fn builtin(name: &str) -> Option<&'static [u8]> {
     match name {
         "access" => Some(include_bytes!(env!("FILTER_ACCESS"))),
+        "clamd" => Some(include_bytes!(env!("FILTER_CLAMD"))),
         "content" => Some(include_bytes!(env!("FILTER_CONTENT"))),
         "spam" => Some(include_bytes!(env!("FILTER_SPAM"))),
+        "virus" => Some(include_bytes!(env!("FILTER_VIRUS"))),
         _ => None,
     }
 }
@@ -38,6 +42,7 @@ pub fn builtin_files(name: &str) -> &'static [&'static str] {
     match name {
         "access" => &["black", "white", "bypass"],
         "content" => &["rules"],
+        "virus" => &["signatures"],
         _ => &[],
     }
 }
@@ -56,6 +61,19 @@ pub fn builtin_optional(name: &str) -> &'static [&'static str] {
     match name {
         "access" | "spam" => &["dns", "state"],
         _ => &[],
+    }
+}
+
+/// What a built-in filter may use where the operator writes nothing: those that read whole messages take longer.
+pub fn builtin_limits(name: &str) -> Limits {
+    let default = Limits::default();
+    match name {
+        // A daemon takes its time over large files, which is no computing time of the filter.
+        "clamd" => Limits { deadline: Duration::from_secs(30), ..default },
+        "virus" => {
+            Limits { deadline: Duration::from_secs(10), cpu: Duration::from_secs(8), memory: 512 << 20, ..default }
+        }
+        _ => default,
     }
 }
 
