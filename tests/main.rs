@@ -39,6 +39,7 @@ mod smuggling;
 mod space;
 mod spam;
 mod starttls;
+mod stock;
 mod tidy;
 mod virus;
 mod workbench;
