@@ -106,20 +106,26 @@ fn decision(record: &Value, filter: &str) -> Value {
 }
 
 fn each_reaches_its_rows(server: &Server) {
+    let virus = &*eicar();
     let text = "We meet for lunch at noon, as every week. Tell me if you cannot come.";
     for (sender, subject, body, reply) in [
         ("clean@example.org", "lunch", text, "250 2"),
         ("spam@example.org", "hello", GTUBE, "554 5.7.1 Message cannot be accepted, spam filter rejection"),
-        ("virus@example.org", "hello", &eicar(), "554 5.7.1 Message cannot be accepted, virus found"),
-        ("casino@example.org", "The best casino", text, "554 5.7.1 Message cannot be accepted, content filter rejection"),
+        ("virus@example.org", "hello", virus, "554 5.7.1 Message cannot be accepted, virus found"),
+        (
+            "casino@example.org",
+            "The best casino",
+            text,
+            "554 5.7.1 Message cannot be accepted, content filter rejection",
+        ),
         ("pills@example.org", "Cheap pills", text, "554 5.7.1 Message cannot be accepted, spam rejection"),
         ("odd@example.org", "look at this", text, "250 2"),
         // The first that decides wins.
-        ("x@black.example", "Cheap pills", &eicar(), "550 5.7.1 Access not allowed"),
-        ("both@example.org", "The best casino", &eicar(), "554 5.7.1 Message cannot be accepted, virus found"),
+        ("x@black.example", "Cheap pills", virus, "550 5.7.1 Access not allowed"),
+        ("both@example.org", "The best casino", virus, "554 5.7.1 Message cannot be accepted, virus found"),
         // White-listed: neither content nor spam is asked, but the virus filter always is.
         ("pills@friend.example", "Cheap pills", GTUBE, "250 2"),
-        ("virus@friend.example", "hello", &eicar(), "554 5.7.1 Message cannot be accepted, virus found"),
+        ("virus@friend.example", "hello", virus, "554 5.7.1 Message cannot be accepted, virus found"),
         ("white@black.example", "hello", text, "250 2"),
     ] {
         let said = say(server, sender, subject, body);
@@ -146,7 +152,10 @@ fn each_stock_filter_reaches_its_rows_in_the_written_order() {
     let held = record(&server, "odd@example.org");
     assert_eq!(held["event"], "held", "{held}");
     let white = record(&server, "pills@friend.example");
-    assert_eq!((decision(&white, "access")["verdict"].clone(), decision(&white, "spam")), ("accept".into(), Value::Null));
+    assert_eq!(
+        (decision(&white, "access")["verdict"].clone(), decision(&white, "spam")),
+        ("accept".into(), Value::Null)
+    );
 
     // What the recipient sees: the clean one, the two white ones.
     let mails = server.wait_mails("alice@example.com", 3);
@@ -162,10 +171,16 @@ fn the_rows_are_the_same_in_the_rfc_profile_and_a_score_can_delete() {
     assert!(said.starts_with("250 2"), "{said}");
     let deleted = wait_for("the record", || Some(record(&server, "pills@example.org")));
     assert_eq!((&deleted["reply"], &deleted["event"]), (&"deleted-by-filter".into(), &"deleted".into()), "{deleted}");
+    let virus = &*eicar();
     for (sender, subject, body, reply) in [
         ("spam@example.org", "hello", GTUBE, "554 5.7.1 Message cannot be accepted, spam filter rejection"),
-        ("virus@example.org", "hello", &eicar(), "554 5.7.1 Message cannot be accepted, virus found"),
-        ("casino@example.org", "The best casino", "x", "554 5.7.1 Message cannot be accepted, content filter rejection"),
+        ("virus@example.org", "hello", virus, "554 5.7.1 Message cannot be accepted, virus found"),
+        (
+            "casino@example.org",
+            "The best casino",
+            "x",
+            "554 5.7.1 Message cannot be accepted, content filter rejection",
+        ),
         ("x@black.example", "hello", "x", "550 5.7.1 Access not allowed"),
     ] {
         let said = say(&server, sender, subject, body);
@@ -174,7 +189,11 @@ fn the_rows_are_the_same_in_the_rfc_profile_and_a_score_can_delete() {
     // Row 32: held until the sender confirms.
     let mut client = server.connect("mx");
     client.ehlo();
-    let reply = client.message("who@example.org", "alice@example.com", "From: who@example.org\r\nSubject: hello\r\n\r\nhello\r\n");
+    let reply = client.message(
+        "who@example.org",
+        "alice@example.com",
+        "From: who@example.org\r\nSubject: hello\r\n\r\nhello\r\n",
+    );
     assert_eq!(reply.code, 250);
     let held = wait_for("the record", || Some(record(&server, "who@example.org")));
     assert_eq!((&held["event"], &held["reply"]), (&"held".into(), &"challenged-by-filter".into()), "{held}");
