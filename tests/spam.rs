@@ -18,7 +18,8 @@ const HEADER: &str =
 fn reply(server: &Server, body: &str) -> String {
     let mut client = server.connect("mx");
     client.ehlo();
-    client.message("someone@example.org", "alice@example.com", &format!("{HEADER}\r\n{body}\r\n")).text()
+    let reply = client.message("someone@example.org", "alice@example.com", &format!("{HEADER}\r\n{body}\r\n"));
+    format!("{} {}", reply.code, reply.text())
 }
 
 #[test]
