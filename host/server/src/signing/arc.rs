@@ -12,6 +12,8 @@ use crate::config::DkimKey;
 
 /// Sets of one chain (RFC 8617 section 4.2.1).
 const SETS_MAX: usize = 50;
+/// Field names on one line.
+const NAMES_IN_LINE: usize = 5;
 /// Characters of base64 on one line.
 const LINE: usize = 68;
 
@@ -64,7 +66,7 @@ pub(super) fn seal(
     let found = format!("{RESULTS}: i={number}; {}\r\n", chain.found);
     let mut signature = format!(
         "{SIGNATURE}: i={number}; a={algorithm}; c=relaxed/relaxed; d={domain};\r\n\ts={selector}; t={seconds};\r\n\th={};\r\n\tbh={};\r\n\tb=",
-        names.join(":\r\n\t "),
+        names.chunks(NAMES_IN_LINE).map(|names| names.join(":")).collect::<Vec<_>>().join(":\r\n\t "),
         BASE64.encode(hash),
     );
     let mut signed = Vec::new();
