@@ -112,15 +112,15 @@ impl One {
 
     /// With what is found in the attachment that fits, if one does.
     fn explain(&self, attached: Option<&Attached>, needles: &Needles) -> String {
-        let tests: [(_, _, fn(&Attached) -> &[Text]); 3] = [
-            ("name", &self.name, Attached::names),
-            ("declared-type", &self.declared, Attached::declared),
-            ("type", &self.kind, Attached::types),
-        ];
-        let of = |(what, test, values): (&str, &Option<Test>, fn(&Attached) -> &[Text])| {
-            Some(test.as_ref()?.explain(what, attached.map(values).unwrap_or_default(), needles))
+        let mut said = Vec::new();
+        let mut tell = |what: &str, test: &Option<Test>, values: fn(&Attached) -> &[Text]| {
+            if let Some(test) = test {
+                said.push(test.explain(what, attached.map(values).unwrap_or_default(), needles));
+            }
         };
-        let mut said: Vec<String> = tests.into_iter().filter_map(of).collect();
+        tell("name", &self.name, Attached::names);
+        tell("declared-type", &self.declared, Attached::declared);
+        tell("type", &self.kind, Attached::types);
         if let Some(size) = &self.size {
             said.push(size.explain("size", attached.map(Attached::size)));
         }

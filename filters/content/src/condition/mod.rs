@@ -18,9 +18,12 @@ use range::{Range, Unit};
 use test::Test;
 use time::Time;
 
+#[cfg(test)]
 pub(crate) use attachment::KEYS as ATTACHMENT_KEYS;
 pub(crate) use test::OPERATORS;
-pub(crate) use time::{KEYS as TIME_KEYS, offset};
+#[cfg(test)]
+pub(crate) use time::KEYS as TIME_KEYS;
+pub(crate) use time::offset;
 
 /// Groups in groups.
 const NESTING_MAX: usize = 16;

@@ -100,7 +100,7 @@ fn rules_and_groups_have_limits() {
         format!("[[rule]]\nname = \"x\"\nwhen = {open}{{ sender = \"a@b\" }}{close}\naction = \"stop\"\n")
     };
     assert!(load(&nested(16)).is_ok());
-    for depth in [17, 1000, 100_000] {
+    for depth in [17, 1000, 10_000] {
         let complaints = load(&nested(depth)).unwrap_err();
         assert!(!complaints.is_empty() && complaints.len() <= 101, "{}", complaints.len());
     }
