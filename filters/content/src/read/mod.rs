@@ -23,13 +23,16 @@ pub(crate) const FILE_BYTES_MAX: usize = 4 << 20;
 pub(crate) struct Reader<'a> {
     name: &'a str,
     text: &'a str,
+    /// Where its lines end.
+    line_ends: Vec<usize>,
     complaints: RefCell<Vec<(usize, String)>>,
     pub(crate) needles: RefCell<Builder>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(name: &'a str, text: &'a str) -> Self {
-        Self { name, text, complaints: RefCell::default(), needles: RefCell::default() }
+        let line_ends = text.match_indices('\n').map(|(at, _)| at).collect();
+        Self { name, text, line_ends, complaints: RefCell::default(), needles: RefCell::default() }
     }
 
     /// The whole file; none: it is no TOML.
@@ -48,7 +51,7 @@ impl<'a> Reader<'a> {
 
     /// From 1.
     pub(crate) fn line(&self, at: usize) -> usize {
-        self.text.bytes().take(at).filter(|byte| *byte == b'\n').count().saturating_add(1)
+        self.line_ends.partition_point(|end| *end < at).saturating_add(1)
     }
 
     pub(crate) fn complain(&self, at: usize, message: &str) {
