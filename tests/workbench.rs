@@ -96,7 +96,7 @@ fn many_messages_are_summed_up_and_flags_change_the_facts() {
     bench.put("mail/a.eml", "Subject: a\n\nhello\n");
     bench.put("mail/b.eml", "Subject: b\n\nhello\n");
     bench.put("mail/b.toml", "to = ['bob@example.net', 'eve@example.net']\nscore = 9");
-    bench.put("box", "From a@b x\nSubject: c\n\nhello\n\nFrom d@e x\nSubject: d\n\nhello\n");
+    bench.put("box", "From a@b Mon Jan 1\nSubject: c\n\nhello\n\nFrom d@e Mon Jan 1\nSubject: d\n\nhello\n");
     let settings = r#"{"on-recipient": [["if-recipient", "eve@example.net", [["reject", "access"]]]],
         "on-message": [["score", "ONE", 1]]}"#;
     let all = [&["run", PUPPET, "mail", "box", "--settings", settings], GRANTS].concat();

@@ -247,7 +247,7 @@ async fn a_filter_that_keeps_failing_is_rolled_back_or_left_alone() {
         assert_eq!(letter(&mut scene).await, "Refuse(Unavailable)");
     }
     assert_eq!(slot.standing().unwrap().source, "own/good");
-    assert_eq!(letter(&mut scene).await, "Refuse(Content)");
+    assert_eq!(letter(&mut scene).await, "Refuse(Content(None))");
     while slot.previous().is_some() {
         slot.rollback();
     }
