@@ -12,7 +12,7 @@ use crate::harness::{Client, peer};
 use crate::workbench::{Bench, filter};
 
 /// An interpreter is compiled before the server is ready, on a machine that runs other tests.
-const READY_WAIT: Duration = Duration::from_secs(300);
+const READY_WAIT: Duration = Duration::from_secs(600);
 
 /// From nothing to a refused message.
 fn tutorial(language: &str) {

@@ -14,6 +14,13 @@ use crate::harness::server::BINARY;
 const PUPPET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/frozen/0.1/puppet.wasm");
 const GRANTS: &[&str] = &["--grant", "dns", "--grant", "state", "--grant", "edit", "--grant", "connect=127.0.0.1:1"];
 
+/// The puppet with time enough, since tests share two processors.
+const PATIENT: &str = concat!(
+    "hostname = 'mx.example.com'\n[[filter]]\nname = 'puppet'\ndeadline = '20s'\ncpu = '20s'\ncomponent = '",
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../tests/frozen/0.1/puppet.wasm'\n"
+);
+
 /// A compiler that builds its C library first, an interpreter that is compiled, beside other tests.
 const BUILD_MAX: Duration = Duration::from_secs(600);
 
@@ -66,7 +73,8 @@ fn one_message_is_told_whole() {
     let settings = r#"{"on-message": [["score", "PILLS", 2.5], ["log", "seen"], ["add-header", "X-Seen", "yes"],
         ["replace-header", "Subject", 0, "[x] hello"], ["add-recipient", "carol@example.net"],
         ["if-text", "cheap pills", [["reject", "content", "pills"]]]]}"#;
-    let arguments = [&["run", PUPPET, "mail.eml", "--settings", settings, "--grant", "recipients"], GRANTS].concat();
+    bench.put("postwarden.toml", PATIENT);
+    let arguments = [&["run", "puppet", "mail.eml", "--settings", settings, "--grant", "recipients"], GRANTS].concat();
     let text = bench.ok(&arguments);
     for piece in [
         "mail.eml: reject (content): pills, score 2.5",
@@ -99,7 +107,8 @@ fn many_messages_are_summed_up_and_flags_change_the_facts() {
     bench.put("box", "From a@b Mon Jan 1\nSubject: c\n\nhello\n\nFrom d@e Mon Jan 1\nSubject: d\n\nhello\n");
     let settings = r#"{"on-recipient": [["if-recipient", "eve@example.net", [["reject", "access"]]]],
         "on-message": [["score", "ONE", 1]]}"#;
-    let all = [&["run", PUPPET, "mail", "box", "--settings", settings], GRANTS].concat();
+    bench.put("postwarden.toml", PATIENT);
+    let all = [&["run", "puppet", "mail", "box", "--settings", settings], GRANTS].concat();
     let text = bench.ok(&all);
     assert!(text.contains("4 messages: 3 pass, 1 reject; p50 "), "{text}");
     // The file's score and the filter's reach the limit; eve is refused, bob would get it.
@@ -152,8 +161,9 @@ fn a_candidate_is_compared_over_files_and_over_held_mail() {
     bench.put("mail.toml", "client = '192.0.2.9'\n");
     bench.put("black.txt", "i:192.0.2.9\n");
     let grants = "grants = ['dns', 'state', { connect = ['127.0.0.1:1'] }]";
+    let time = "deadline = '20s'\ncpu = '20s'\n";
     let config = "hostname = 'mx.example.com'\n[[filter]]\nname = 'lists'\ncomponent = 'builtin:access'\n";
-    bench.put("postwarden.toml", &format!("{config}{grants}\nsettings = {{ black = 'black.txt' }}\n"));
+    bench.put("postwarden.toml", &format!("{config}{time}{grants}\nsettings = {{ black = 'black.txt' }}\n"));
     let differ = bench.run(&["replay", "lists", PUPPET, "mail.eml"]);
     let told = said(&differ);
     assert_eq!(differ.status.code(), Some(1), "{told}");
