@@ -2,8 +2,34 @@
 //! found about the sender, and a classifier that has to be taught. The host adds the points up and decides; this filter
 //! rejects by itself only the GTUBE test string, and from `reject-at`, where that is set.
 //!
-//! Settings are in [`Settings`], symbols in [`symbols`]. Grants: `state` for the classifier, greylisting and reputation;
-//! `dns` for block lists; `edit` for X-Spam-Status and X-Spam-Report. What is not granted is done without.
+//! All settings, with their defaults where they have one:
+//!
+//! ```toml
+//! [filter.settings]
+//! symbols = { HTML_ONLY = 1.5, URL_TLD = 0 }  # other points than the table's in `symbols.rs`; 0: off
+//! reject-at = 20                              # this filter's own sum from which it rejects (row 29); absent: the host decides
+//! challenge-at = 8                            # … from which the sender is asked to confirm (row 32); absent: never
+//! report = false                              # adds X-Spam-Report, which explains each symbol; needs the grant `edit`
+//! lists = ["zen.spamhaus.org",                # block lists that are asked; none by default, see `lists.rs`
+//!          { zone = "bl.example.org", lists = "domains", points = 2, codes = { "127.0.0.4-7" = 3, "&8" = 1 } }]
+//! [filter.settings.classifier]
+//! enabled = true
+//! min-messages = 50                           # of each class, before it speaks
+//! rules-weight = 0.3                          # what the rules' points count once it speaks: it knows what they find
+//! [filter.settings.greylist]
+//! enabled = false
+//! delay = "5m"
+//! retry-within = "2d"
+//! keep = "36d"                                # how long who came back stays known
+//! trust-after = 5                             # a network that came back so often is not asked again; 0: always asked
+//! [filter.settings.reputation]
+//! enabled = true
+//! min-messages = 5
+//! keep = "30d"
+//! ```
+//!
+//! Grants: `state` for the classifier, greylisting and reputation; `dns` for block lists, with a `deadline` of seconds;
+//! `edit` for X-Spam-Status and X-Spam-Report. What is not granted is done without.
 
 mod bayes;
 mod date;

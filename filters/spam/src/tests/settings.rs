@@ -47,3 +47,20 @@ fn points_are_the_operators() {
     host.on_message(&filter).unwrap();
     assert!(symbols(&host).is_empty(), "a symbol of no points is off");
 }
+
+#[test]
+fn the_settings_of_the_documents_are_taken() {
+    let own =
+        json!({ "zone": "bl.example.org", "lists": "domains", "points": 2, "codes": { "127.0.0.4-7": 3, "&8": 1 } });
+    let settings = json!({
+        "symbols": { "HTML_ONLY": 1.5, "URL_TLD": 0 },
+        "reject-at": 20,
+        "challenge-at": 8,
+        "report": false,
+        "lists": ["zen.spamhaus.org", own],
+        "classifier": { "enabled": true, "min-messages": 50, "rules-weight": 0.3 },
+        "greylist": { "enabled": false, "delay": "5m", "retry-within": "2d", "keep": "36d", "trust-after": 5 },
+        "reputation": { "enabled": true, "min-messages": 5, "keep": "30d" },
+    });
+    assert!(FakeHost::new().configure::<Spam>(settings).is_ok());
+}
