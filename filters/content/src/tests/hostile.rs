@@ -1,7 +1,7 @@
-//! Rules and messages that mean harm: bounded time, bounded complaints, no panic.
+//! Rules and messages that mean harm: bounded complaints, no panic, and sizes at which quadratic work would not end while
+//! anybody waits. The clock is not looked at.
 
 use std::fmt::Write;
-use std::time::{Duration, Instant};
 
 use postwarden_filter::Verdict;
 use postwarden_filter::testing::FakeHost;
@@ -10,9 +10,6 @@ use serde_json::json;
 use super::load;
 use crate::Content;
 use crate::rules::RULES_MAX;
-
-/// Far above what any of these takes, far below what quadratic work would.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Every kind of condition that reads content, all of them without a match.
 const RULES: &str = r#"
@@ -39,10 +36,7 @@ action = "reject"
 fn judge(message: &str) -> Verdict {
     let host = FakeHost::new().asset("content.toml", RULES).message(message);
     let filter = host.configure::<Content>(json!({ "rules": "content.toml" })).unwrap();
-    let began = Instant::now();
-    let verdict = host.on_message(&filter).unwrap();
-    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
-    verdict
+    host.on_message(&filter).unwrap()
 }
 
 #[test]

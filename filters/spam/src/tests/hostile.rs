@@ -1,20 +1,14 @@
-//! Input made to cost time or memory. What a mail may cost is bounded by what is looked at, not by what is sent.
-
-use std::time::{Duration, Instant};
+//! Input made to cost time or memory, of sizes at which a quadratic walk would not end while anybody waits. What a mail
+//! may cost is bounded by what is looked at, not by what is sent. The clock is not looked at.
 
 use postwarden_filter::testing::FakeHost;
 
 use super::{LETTER, spam};
 
-/// Far more than any of these needs in a debug build, far less than a quadratic walk takes.
-const TIME_MAX: Duration = Duration::from_secs(2);
-
 fn survives(what: &str, message: &str) {
     let host = FakeHost::new().remote([203, 0, 113, 9].into()).message(message);
     let filter = spam(&host);
-    let began = Instant::now();
     host.on_message(&filter).unwrap();
-    assert!(began.elapsed() < TIME_MAX, "{what}: {:?}", began.elapsed());
     assert!(host.scores().iter().all(|(_, points)| points.is_finite()), "{what}");
 }
 
