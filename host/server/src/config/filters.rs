@@ -40,7 +40,6 @@ pub(super) fn filters(root: &Section<'_>) -> Vec<Filter> {
             self_test: self_test(&s),
             refresh: s.duration("refresh", defaults::FILTER_REFRESH),
             grants: grants(&s, &component),
-            component,
             settings: settings(&s),
             component,
             name,
