@@ -92,10 +92,11 @@ fn say(server: &Server, sender: &str, subject: &str, body: &str) -> String {
     format!("{} {}", reply.code, reply.text())
 }
 
-/// The newest record of this sender's mail.
+/// What was decided about this sender's mail.
 fn record(server: &Server, sender: &str) -> Value {
     let found = server.cli_json(&["history", "find", "--sender", sender]);
-    crate::harness::server::entries(&found).into_iter().next().expect("a record")
+    let decided = |record: &Value| record["event"] != "delivered";
+    crate::harness::server::entries(&found).into_iter().find(decided).expect("a record")
 }
 
 /// What a filter decided about the message of a record.
