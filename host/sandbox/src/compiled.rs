@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::call::LogLine;
 use crate::patterns::Lists;
 use crate::reads::StateRead;
 
@@ -29,14 +30,18 @@ struct Note {
     /// SHA-256 of the file of patterns, in hex; none: there are none.
     #[serde(default)]
     patterns: Option<String>,
+    #[serde(default)]
+    told: Vec<LogLine>,
 }
 
-/// A compiled component, why it is no snapshot, if it is none, what of the state is in it, and its patterns.
+/// A compiled component, why it is no snapshot, if it is none, what of the state is in it, its patterns, and what
+/// `configure` had to say.
 pub(crate) struct Compiled {
     pub(crate) component: Component,
     pub(crate) no_snapshot: Option<String>,
     pub(crate) state: Option<StateRead>,
     pub(crate) lists: Lists,
+    pub(crate) told: Vec<LogLine>,
 }
 
 impl Compiled {
@@ -56,7 +61,10 @@ pub(crate) fn read(engine: &Engine, folder: &Path, id: &str) -> Option<Compiled>
     }
     let lists = patterns(&code_path, note.patterns.as_deref())?;
     match deserialize(engine, &code_path) {
-        Ok(component) => Some(Compiled { component, no_snapshot: note.no_snapshot, state: note.state, lists }),
+        Ok(component) => {
+            let Note { no_snapshot, state, told, .. } = note;
+            Some(Compiled { component, no_snapshot, state, lists, told })
+        }
         Err(error) => {
             tracing::info!(file = %code_path.display(), %error, "compiled code is of another engine");
             None
@@ -104,6 +112,7 @@ fn try_write(engine: &Engine, folder: &Path, id: &str, compiled: &Compiled) -> i
         patterns,
         no_snapshot: compiled.no_snapshot.clone(),
         state: compiled.state.clone(),
+        told: compiled.told.clone(),
     };
     replace(folder, &code_path, &code)?;
     replace(folder, &note_path, &serde_json::to_vec(&note).map_err(io::Error::other)?)?;

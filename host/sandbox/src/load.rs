@@ -159,6 +159,7 @@ impl Sandbox {
         if let Some(compiled) = at_hand.await.ok().flatten()
             && is_fresh(&compiled, shared).await
         {
+            snapshot::tell(&shared.name, &compiled.told);
             return Ok((compiled, true));
         }
         let compiled = self.make(bytes, shared, settings).await?;
@@ -186,12 +187,16 @@ impl Sandbox {
             .slow
             .compute(COMPILE_MAX, move || runtime.block_on(snapshot::take(&sandbox, &for_shared, &wasm, &for_settings)))
             .await;
-        let (wasm, state, lists, no_snapshot) = match taken {
-            Ok(Ok(Snapshot::Taken(snapshot, state, lists))) => (Arc::from(snapshot), state, lists, None),
-            Ok(Ok(Snapshot::Needless)) => (bytes.clone(), None, Lists::default(), None),
-            Ok(Ok(Snapshot::Impossible(why))) => (bytes.clone(), None, Lists::default(), Some(why)),
+        let (image, no_snapshot) = match taken {
+            Ok(Ok(Snapshot::Taken(image))) => (Some(image), None),
+            Ok(Ok(Snapshot::Needless)) => (None, None),
+            Ok(Ok(Snapshot::Impossible(why))) => (None, Some(why)),
             Ok(Err(error)) => return Err(error),
-            Err(why) => (bytes.clone(), None, Lists::default(), Some(format!("the snapshot failed: {why}"))),
+            Err(why) => (None, Some(format!("the snapshot failed: {why}"))),
+        };
+        let (wasm, state, lists, told) = match image {
+            Some(image) => (Arc::from(image.component), image.state, image.lists, image.told),
+            None => (bytes.clone(), None, Lists::default(), Vec::new()),
         };
         let sandbox = self.clone();
         let component = self
@@ -201,7 +206,7 @@ impl Sandbox {
             .await
             .map_err(LoadError::Host)?;
         let component = component.map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
-        Ok(Compiled { component, no_snapshot, state, lists })
+        Ok(Compiled { component, no_snapshot, state, lists, told })
     }
 
     /// One instance, all hooks looked at; settings tried where each instance is configured.
@@ -216,7 +221,7 @@ impl Sandbox {
         match (&filter.configure_each, &filter.hooks.setup) {
             (Some(settings), Some(setup)) => {
                 let configured = configure(&mut store, &instance, setup, settings).await;
-                snapshot::tell(&mut store);
+                snapshot::tell(&filter.shared.name, &std::mem::take(&mut store.data_mut().staged.log));
                 configured
             }
             _ => Ok(()),

@@ -7,7 +7,7 @@ use wasmtime::Store;
 use wasmtime::component::{Component, Instance, Lift, WasmList};
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
-use crate::call::Level;
+use crate::call::{Level, LogLine};
 use crate::context::{CONFIGURE_PIECE_BYTES_MAX, Context, Shared};
 use crate::engine::Sandbox;
 use crate::failure::Cause;
@@ -20,12 +20,23 @@ use crate::track_0_1::exports::postwarden::filter::setup;
 
 /// The result of `configure`.
 pub(crate) enum Snapshot {
-    /// The component with its configured memory, what of the state is in it, and the patterns it has defined.
-    Taken(Vec<u8>, Option<StateRead>, Lists),
+    Taken(Image),
     /// It exports no `setup`: there is nothing to run.
     Needless,
     /// Why each instance must be configured anew.
     Impossible(String),
+}
+
+/// A configured component.
+pub(crate) struct Image {
+    /// With its memory.
+    pub(crate) component: Vec<u8>,
+    /// What of the state is in it.
+    pub(crate) state: Option<StateRead>,
+    /// The patterns it has defined.
+    pub(crate) lists: Lists,
+    /// What it had to say, which each later start says again.
+    pub(crate) told: Vec<LogLine>,
 }
 
 /// Runs `configure` in an instrumented copy and takes its memory. Blocks on the compiler: call it off the runtime's
@@ -56,7 +67,8 @@ pub(crate) async fn take(
         Err(error) => return Err(LoadError::Start(cause_of(&error, &store))),
     };
     let configured = configure(&mut store, &instance, &indices, settings).await;
-    tell(&mut store);
+    let told = std::mem::take(&mut store.data_mut().staged.log);
+    tell(&shared.name, &told);
     configured?;
     if !store.data().table.is_empty() {
         return Ok(Snapshot::Impossible(
@@ -71,7 +83,7 @@ pub(crate) async fn take(
     let taken = wizer.snapshot_component(&context, &mut probe).await;
     match (probe.failed, taken) {
         (Some(error), _) | (None, Err(error)) => Ok(Snapshot::Impossible(format!("{error:#}"))),
-        (None, Ok(bytes)) => Ok(Snapshot::Taken(bytes, state, lists)),
+        (None, Ok(component)) => Ok(Snapshot::Taken(Image { component, state, lists, told })),
     }
 }
 
@@ -100,10 +112,8 @@ pub(crate) async fn configure(
 }
 
 /// What `configure` has to say to the operator, who is not waiting for a message.
-pub(crate) fn tell(store: &mut Store<Context>) {
-    let context = store.data_mut();
-    let filter = context.shared.name.clone();
-    for line in std::mem::take(&mut context.staged.log) {
+pub(crate) fn tell(filter: &str, lines: &[LogLine]) {
+    for line in lines {
         let fields: String = line.fields.iter().map(|(name, value)| format!(" {name}={value:?}")).collect();
         let message = format!("{}{fields}", line.message.escape_debug());
         match line.level {
