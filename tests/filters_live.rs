@@ -267,7 +267,7 @@ on-message = [["learned"]]
     });
     assert!(server.logs().contains("learned nothing"), "the first model knew nothing");
     let after = shown(&server);
-    assert_eq!((&before["id"], &before["loaded"] != &after["loaded"]), (&after["id"], true));
+    assert_eq!((&before["id"], before["loaded"] != after["loaded"]), (&after["id"], true));
     assert_ne!(before["state"], after["state"]);
     let show = server.cli_json(&["filter", "show", "puppet"]);
     assert_eq!(show["versions"].as_array().unwrap().len(), 1);

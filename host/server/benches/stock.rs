@@ -49,7 +49,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let dir = tempfile::tempdir().unwrap();
     files(dir.path());
-    let loader = SandboxLoader::new(dir.path().join("compiled"), Arc::new(Fake::default()));
+    let loader = SandboxLoader::new(Some(dir.path().join("compiled")), Arc::new(Fake::default()));
     println!("{:<22}{:>10}{:>10}{:>10}{:>10}  (µs, median of {CALLS})", "", "rcpt", "message", "outcome", "load ms");
     let mut chain = 0.0;
     for (name, section) in CASES {

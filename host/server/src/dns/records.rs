@@ -114,11 +114,10 @@ impl ResolverCache<Box<str>, Txt> for Texts {
     }
 
     fn insert(&self, key: Box<str>, value: Txt, valid_until: Instant) {
-        let own = match &value {
-            Txt::Spf(_) | Txt::DomainKey(_) | Txt::Dmarc(_) => true,
-            Txt::Error(Error::Dns(DnsError::RecordNotFound(_))) => true,
-            _ => false,
-        };
+        let own = matches!(
+            &value,
+            Txt::Spf(_) | Txt::DomainKey(_) | Txt::Dmarc(_) | Txt::Error(Error::Dns(DnsError::RecordNotFound(_)))
+        );
         if own {
             self.0.insert(key, value, valid_until);
         }

@@ -66,7 +66,7 @@ impl Expected {
         let (row, line) = trial.reply(subject);
         told.same("row", self.row.as_deref(), String::new, row.key);
         told.holds("the reply", self.reply.iter(), &[line]);
-        told.holds("the verdict's detail", self.detail.iter(), &[trial.ruling.why.clone()]);
+        told.holds("the verdict's detail", self.detail.iter(), std::slice::from_ref(&trial.ruling.why));
         let cause = trial.steps.iter().find_map(|step| step.evaluation.verdict.as_ref().err());
         told.same(
             "failure",

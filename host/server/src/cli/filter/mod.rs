@@ -27,6 +27,7 @@ pub(super) struct Command {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, made of the command line")]
 enum Action {
     /// Make a project: a small filter in the language you like
     New(new::New),

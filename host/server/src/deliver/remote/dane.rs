@@ -141,7 +141,7 @@ mod tests {
     fn good(records: &[Tlsa], host: &str, own: &CertificateDer<'_>, authority: &CertificateDer<'_>) -> bool {
         let dane = Dane::new(records, Arc::new(rustls::crypto::ring::default_provider()));
         let name = ServerName::try_from(host.to_owned()).unwrap();
-        dane.verify_server_cert(own, &[authority.clone()], &name, &[], UnixTime::now()).is_ok()
+        dane.verify_server_cert(own, std::slice::from_ref(authority), &name, &[], UnixTime::now()).is_ok()
     }
 
     #[test]
@@ -151,13 +151,19 @@ mod tests {
         for selector in [WHOLE, KEY] {
             for matching in [EXACT, SHA256, SHA512] {
                 let own_record = record(END_ENTITY, selector, matching, &own);
-                assert!(good(&[own_record.clone()], "mx.example", &own, &authority));
-                assert!(good(&[own_record.clone()], "another.example", &own, &authority), "the name does not count");
-                assert!(!good(&[own_record.clone()], "mx.example", &other, &authority));
+                assert!(good(std::slice::from_ref(&own_record), "mx.example", &own, &authority));
+                assert!(
+                    good(std::slice::from_ref(&own_record), "another.example", &own, &authority),
+                    "the name does not count"
+                );
+                assert!(!good(std::slice::from_ref(&own_record), "mx.example", &other, &authority));
                 let authority_record = record(TRUST_ANCHOR, selector, matching, &authority);
-                assert!(good(&[authority_record.clone()], "mx.example", &own, &authority));
-                assert!(!good(&[authority_record.clone()], "another.example", &own, &authority), "here it does");
-                assert!(!good(&[authority_record.clone()], "mx.example", &other, &authority));
+                assert!(good(std::slice::from_ref(&authority_record), "mx.example", &own, &authority));
+                assert!(
+                    !good(std::slice::from_ref(&authority_record), "another.example", &own, &authority),
+                    "here it does"
+                );
+                assert!(!good(std::slice::from_ref(&authority_record), "mx.example", &other, &authority));
                 assert!(good(&[record(END_ENTITY, KEY, SHA256, &other), own_record], "mx.example", &own, &authority));
             }
         }

@@ -58,7 +58,7 @@ impl Destinations {
 
     /// The part comes back where it may be worth a moment's wait.
     fn place(self: &Arc<Self>, next: Next, part: Part, wait: bool) -> Option<(Next, Part)> {
-        let Some((part, hope)) = self.offer(&next, part) else { return None };
+        let (part, hope) = self.offer(&next, part)?;
         if wait && hope {
             return Some((next, part));
         }

@@ -19,6 +19,7 @@ const CONNECTION_IDLE: Duration = Duration::from_secs(3);
 const MESSAGES_PER_CONNECTION_MAX: usize = 1000;
 
 /// What follows after a part.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 enum Done {
     /// The next part, over the connection if it can take more.
     Next(Option<Link>),
