@@ -30,7 +30,6 @@ struct Note {
     /// SHA-256 of the file of patterns, in hex; none: there are none.
     #[serde(default)]
     patterns: Option<String>,
-    #[serde(default)]
     told: Vec<LogLine>,
 }
 
